@@ -1,0 +1,180 @@
+"""How records look as JSON, and back: the one shape of `--json`, of the control wire, and of golden cases.
+
+Law: pure. Reading takes nothing for granted: what came from elsewhere is checked against the model's types.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from probe.failure import Failure
+from probe.model import (
+    DETAILS,
+    Measurement,
+    Observation,
+    Result,
+    Service,
+    StepName,
+    Vantage,
+    Verdict,
+    detail_columns,
+)
+
+# The columns every observation has, but for `step`, with the types they are read as.
+_COMMON: dict[str, Any] = {
+    "id": int,
+    "started": float,
+    "runtime": float,
+    "attempt": int,
+    "hop": int,
+    "failure": Failure | None,
+    "error": str | None,
+}
+_DIGITS = 6  # a microsecond: finer is noise
+
+
+class FormError(ValueError):
+    """A record from elsewhere does not have the form it must have; the text says where and how."""
+
+
+def time_text(moment: datetime) -> str:
+    """UTC, ISO 8601, with microseconds and `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """The moment a `time_text` names."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise FormError(f"not an ISO 8601 time: {text!r:.60}") from None
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+
+
+def observation_json(observation: Observation) -> dict[str, Any]:
+    """An observation as one flat object: the common columns, then those of its step."""
+    row: dict[str, Any] = {
+        "id": observation.id,
+        "step": observation.step.value,
+        "started": round(observation.started, _DIGITS),
+        "runtime": round(observation.runtime, _DIGITS),
+        "attempt": observation.attempt,
+        "hop": observation.hop,
+        "failure": observation.failure.value if observation.failure else None,
+        "error": observation.error,
+    }
+    for column in detail_columns(observation.step):
+        row[column] = msgspec.to_builtins(getattr(observation.detail, column))
+    return row
+
+
+def observation_from_json(row: object) -> Observation:
+    """The observation that `observation_json` wrote. Unknown columns are left out, wrong types are a FormError."""
+    if not isinstance(row, dict):
+        raise FormError("an observation must be an object")
+    try:
+        step = StepName(str(row.get("step")))
+        detail = {key: row[key] for key in detail_columns(step) if key in row}
+        return Observation(
+            **{name: msgspec.convert(row[name], kind) for name, kind in _COMMON.items() if name in row},
+            detail=msgspec.convert(detail, DETAILS[step]),
+        )
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise FormError(f"not an observation: {error}") from None
+
+
+def vantage_json(vantage: Vantage) -> dict[str, Any]:
+    """A vantage point as it stands in every verdict line."""
+    return {"name": vantage.name, "country": vantage.country, "asn": vantage.asn, "network": vantage.network}
+
+
+def vantage_from_json(row: object) -> Vantage:
+    """The vantage point that `vantage_json` wrote."""
+    try:
+        return msgspec.convert(row, Vantage)
+    except msgspec.ValidationError as error:
+        raise FormError(f"not a vantage point: {error}") from None
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """The columns of a verdict line that are conclusions."""
+    return {
+        "outcome": verdict.outcome.value,
+        "methods": [method.value for method in verdict.methods],
+        "confidence": verdict.confidence.value if verdict.confidence else None,
+        "reasons": [
+            {"code": reason.code, "text": reason.text, "observations": list(reason.observations)}
+            for reason in verdict.reasons
+        ],
+        "rules_version": verdict.rules_version,
+        "controls": list(verdict.controls),
+    }
+
+
+def measurement_json(measurement: Measurement) -> dict[str, Any]:
+    """The columns of a verdict line that are facts, but for the observations."""
+    return {
+        "measurement_id": measurement.id,
+        "run_id": measurement.run_id,
+        "target": measurement.target.name,
+        "service": measurement.target.service,
+        "vantage": vantage_json(measurement.vantage),
+        "started_at": time_text(measurement.started_at),
+        "runtime": round(measurement.runtime, _DIGITS),
+    }
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """One line of `--json`: facts, conclusion, observations (contract, `--json`)."""
+    return {
+        **measurement_json(result.measurement),
+        **verdict_json(result.verdict),
+        "observations": [observation_json(row) for row in result.measurement.observations],
+    }
+
+
+def dumps(row: object) -> str:
+    """One line of JSON."""
+    return msgspec.json.encode(row).decode()
+
+
+def explain_json(result: Result) -> dict[str, Any]:
+    """A verdict line with the controls' side beside it."""
+    return {
+        **result_json(result),
+        "control_measurements": [
+            {
+                **measurement_json(control),
+                "observations": [observation_json(row) for row in control.observations],
+            }
+            for control in result.controls
+        ],
+    }
+
+
+def service_json(service: Service) -> dict[str, Any]:
+    """A service of the target lists."""
+    return {
+        "service": service.id,
+        "title": service.title,
+        "operator": service.operator,
+        "homepage": service.homepage,
+        "domains": list(service.domains),
+        "retired": service.retired.isoformat() if service.retired else None,
+        "retired_reason": service.retired_reason,
+        "targets": [
+            {
+                "target": endpoint.target.name,
+                "role": endpoint.target.role.value if endpoint.target.role else None,
+                "purpose": endpoint.purpose,
+                "certainty": endpoint.target.certainty.value,
+                "source": endpoint.source,
+                "healthy": endpoint.healthy,
+                "retired": endpoint.target.retired.isoformat() if endpoint.target.retired else None,
+            }
+            for endpoint in service.endpoints
+        ],
+    }

@@ -1,0 +1,369 @@
+"""The nouns: what is measured, from where, what was observed, and what is concluded from it.
+
+Law: frozen records, no I/O, no clock, no judgement. Times are aware UTC datetimes or seconds; absence is `None`.
+Each word is defined once, in `docs/ontology.md`; the field docstrings here are the source of the data dictionary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from probe.failure import Failure
+
+
+class Scheme(StrEnum):
+    """How deep a target is checked: each scheme includes the steps below it."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    HTTPS = "https"
+
+
+class Role(StrEnum):
+    """What a service's endpoint is for."""
+
+    WEB = "web"
+    API = "api"
+    LONG_LINK = "long_link"
+    SHORT_LINK = "short_link"
+    MEDIA = "media"
+    PUSH = "push"
+    LOGIN = "login"
+    REGISTRATION = "registration"
+    BOOTSTRAP = "bootstrap"
+    SUPPORT = "support"
+
+
+class Certainty(StrEnum):
+    """How sure it is that an endpoint belongs to its service. `UNVERIFIED` ones never decide a verdict."""
+
+    DOCUMENTED = "documented"
+    REPORTED = "reported"
+    UNVERIFIED = "unverified"
+
+
+class StepName(StrEnum):
+    """The kind of one network operation."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+
+
+class Outcome(StrEnum):
+    """What a verdict says of a target."""
+
+    OK = "ok"
+    BLOCKED = "blocked"
+    DOWN = "down"
+    REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Method(StrEnum):
+    """Which layer was interfered with."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    QUIC = "quic"
+    THROTTLING = "throttling"
+
+
+class Confidence(StrEnum):
+    """How sure a `blocked` verdict is: seen once or with gaps, repeated, or proving itself."""
+
+    POSSIBLE = "possible"
+    LIKELY = "likely"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One thing to check. Two targets are the same when their `name` is the same."""
+
+    scheme: Scheme
+    host: str
+    """Lower-case, IDNA-encoded host name, or an IP address in its shortest spelling."""
+    port: int | None
+    """`None` for `dns://` only."""
+    path: str = "/"
+    """Path and query, for http and https."""
+    service: str | None = None
+    """The id of the service it belongs to (the stem of its file in `targets/`)."""
+    role: Role | None = None
+    certainty: Certainty = Certainty.DOCUMENTED
+    retired: date | None = None
+    """The day the service was closed down by its owner."""
+
+    @property
+    def name(self) -> str:
+        """The target as it is written: `https://host/path`, `tcp://host:port`, `dns://host`."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.scheme is Scheme.DNS:
+            return f"dns://{host}"
+        if self.scheme in (Scheme.TCP, Scheme.TLS):
+            return f"{self.scheme}://{host}:{self.port}"
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}"
+
+
+DEFAULT_PORTS: Mapping[Scheme, int] = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One address of a service as its file in `targets/` describes it; `target` is how it is checked."""
+
+    target: Target
+    purpose: str
+    source: str
+    healthy: str | None = None
+    """What a healthy answer is, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A messaging service, described by one file in `targets/`."""
+
+    id: str
+    title: str
+    operator: str
+    homepage: str
+    domains: tuple[str, ...]
+    """Domains of its own: a host equal to or below one of them belongs to this service."""
+    endpoints: tuple[Endpoint, ...]
+    retired: date | None = None
+    retired_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vantage:
+    """A place measurements are taken from. A control is a vantage point believed to be uncensored."""
+
+    name: str
+    country: str = "ZZ"
+    """ISO 3166-1 alpha-2; `ZZ` when unknown."""
+    asn: int = 0
+    """Autonomous system number; 0 when unknown."""
+    network: str | None = None
+    """Name of the network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What this machine's own network was like when a run began: the ground every verdict of the run stands on."""
+
+    online: bool
+    """There is a route, and a resolver answers."""
+    why_offline: str | None = None
+    ipv4: bool = True
+    """There is a route to the IPv4 Internet."""
+    ipv6: bool = True
+    resolvers: tuple[str, ...] = ()
+    """The resolvers asked, as `address:port`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution over a list of targets at one vantage point."""
+
+    id: str
+    command: str
+    """`check` or `run`."""
+    vantage: Vantage
+    host: Host
+    started_at: datetime
+    finished_at: datetime | None = None
+    """`None` while it goes on, and for ever when it was killed."""
+    process: str = ""
+    """Boot id, process id and start time of the process: tells a run that goes on from one that was killed."""
+    software: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsRecord:
+    """One resource record of an answer section."""
+
+    name: str
+    type: str
+    value: str
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsDetail:
+    """One DNS query and one answer to it. A second answer to the same query is an observation of its own."""
+
+    hostname: str
+    query_type: str
+    """`A` or `AAAA`."""
+    resolver_address: str
+    resolver_port: int
+    transport: str
+    """`udp` or `tcp`."""
+    response: int = 1
+    """1 for the first answer to this query, 2 for a second one to the same query, and so on."""
+    rcode: str | None = None
+    """As in the IANA registry: `NOERROR`, `NXDOMAIN`, … `None` when there was no answer."""
+    flags: tuple[str, ...] = ()
+    """Header flags that were set: `QR`, `AA`, `TC`, `RD`, `RA`, `AD`, `CD`."""
+    answers: tuple[DnsRecord, ...] = ()
+    answers_truncated: bool = False
+    """The answer held more records than are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpDetail:
+    """One TCP connect."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsDetail:
+    """One TLS handshake. The certificate is verified after the handshake: `tls_version` is set when the handshake
+    itself was completed, `failure` then tells what is wrong with the certificate."""
+
+    address: str
+    port: int
+    server_name: str | None
+    """The name in the ClientHello (SNI); `None` when none was sent."""
+    tls_version: str | None = None
+    """`TLSv1.3`, `TLSv1.2`, …"""
+    cipher: str | None = None
+    alpn: str | None = None
+    certificates: tuple[str, ...] = ()
+    """SHA-256 of each certificate of the chain (DER), hexadecimal, leaf first."""
+    subject: str | None = None
+    """Of the leaf, RFC 4514."""
+    issuer: str | None = None
+    not_before: str | None = None
+    """Validity of the leaf, ISO 8601 UTC."""
+    not_after: str | None = None
+    alternative_names: tuple[str, ...] = ()
+    public_key_sha256: str | None = None
+    """SHA-256 of the leaf's SubjectPublicKeyInfo, hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpDetail:
+    """One HTTP exchange."""
+
+    address: str
+    port: int
+    url: str
+    method: str = "GET"
+    status: int | None = None
+    http_version: str | None = None
+    """`HTTP/1.1` or `HTTP/2`."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Response headers in the order received, names in lower case."""
+    title: str | None = None
+    body_sha256: str | None = None
+    """SHA-256 of the decoded body as far as it was read, hexadecimal."""
+    body_length: int | None = None
+    """Bytes of the decoded body as far as it was read."""
+    body_truncated: bool = False
+    """The body was longer than what is read."""
+
+
+Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail
+
+DETAILS: Mapping[StepName, type[Detail]] = {
+    StepName.DNS: DnsDetail,
+    StepName.TCP: TcpDetail,
+    StepName.TLS: TlsDetail,
+    StepName.HTTP: HttpDetail,
+}
+STEP_OF: Mapping[type[Detail], StepName] = {detail: step for step, detail in DETAILS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One network operation in a measurement, as it happened. Never a judgement."""
+
+    id: int
+    """1, 2, … within the measurement, in the order in which the operations were begun."""
+    started: float
+    """Seconds since the measurement began."""
+    runtime: float
+    """Seconds the operation took."""
+    attempt: int = 1
+    """1 for the first try; a try again of the same operation counts on."""
+    hop: int = 0
+    """0 for the target itself, 1 for where its redirect led, and so on."""
+    failure: Failure | None = None
+    error: str | None = None
+    """What the system or library said of the failure, in at most 200 printable characters."""
+    detail: Detail
+
+    @property
+    def step(self) -> StepName:
+        return STEP_OF[type(self.detail)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One target measured once at one vantage point: facts, never changed afterwards."""
+
+    id: str
+    run_id: str | None
+    """`None` for what a control vantage point measured for us."""
+    target: Target
+    vantage: Vantage
+    started_at: datetime
+    runtime: float
+    observations: tuple[Observation, ...]
+    bodies: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """Response bodies by their SHA-256. Kept apart from the rows."""
+    certificates: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    """Certificates (DER) by their SHA-256."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One ground for a verdict: a stable code, a sentence, and the observations that show it."""
+
+    code: str
+    text: str
+    observations: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the classifier concludes. Never a fact: it can be computed again from the observations."""
+
+    measurement_id: str
+    outcome: Outcome
+    methods: tuple[Method, ...] = ()
+    confidence: Confidence | None = None
+    """For `blocked` only."""
+    reasons: tuple[Reason, ...]
+    rules_version: str
+    controls: tuple[str, ...] = ()
+    """Names of the control vantage points that were compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A finished measurement with what the controls saw of the same target, and the verdict."""
+
+    measurement: Measurement
+    controls: tuple[Measurement, ...]
+    verdict: Verdict
+
+
+def detail_columns(step: StepName) -> tuple[str, ...]:
+    """The names of the columns that belong to one kind of operation."""
+    return tuple(f.name for f in fields(DETAILS[step]))

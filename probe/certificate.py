@@ -1,0 +1,142 @@
+"""Is this certificate chain the one that a careful client would accept for this name at this time?
+
+Law: pure. Chain, name, time and roots come in; a failure word or `None` goes out. The handshake itself is done
+unverified, so that the chain is kept as evidence whatever is wrong with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from OpenSSL import crypto
+
+from probe.failure import Failure
+
+# OpenSSL's X509_V_ERR_* that say when, not who (openssl/x509_vfy.h).
+_TIME_ERRORS = frozenset({9, 10, 13, 14})
+_MOST_NAMES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The authorities that are trusted."""
+
+    certificates: tuple[x509.Certificate, ...]
+    source: str
+    """Where they came from, for people."""
+
+    @classmethod
+    def from_pem(cls, pem: bytes, source: str) -> Roots:
+        """Reads a bundle of PEM certificates. Raises ValueError when there is none in it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # old roots break rules that matter to nobody who only trusts them
+            return cls(tuple(x509.load_pem_x509_certificates(pem)), source)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What a certificate says of itself."""
+
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    alternative_names: tuple[str, ...]
+    public_key_sha256: str
+
+
+def sha256(der: bytes) -> str:
+    """The fingerprint by which a certificate is known here."""
+    return hashlib.sha256(der).hexdigest()
+
+
+def read(der: bytes) -> Leaf | None:
+    """What the certificate says, or None when it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            certificate = x509.load_der_x509_certificate(der)
+            key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            return Leaf(
+                subject=certificate.subject.rfc4514_string()[:500],
+                issuer=certificate.issuer.rfc4514_string()[:500],
+                not_before=certificate.not_valid_before_utc,
+                not_after=certificate.not_valid_after_utc,
+                alternative_names=_names(certificate)[:_MOST_NAMES],
+                public_key_sha256=hashlib.sha256(key).hexdigest(),
+            )
+    except (ValueError, TypeError, x509.UnsupportedGeneralNameType):
+        return None
+
+
+def verify(chain: Sequence[bytes], host: str, at: datetime, roots: Roots) -> Failure | None:
+    """Checks a chain (DER, leaf first) as a client does: time, then name, then authority (RFC 5280 §6, RFC 9525).
+
+    `host` is a name or an IP address. Returns the word for the first thing that is wrong, None when all is well.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            certificates = [x509.load_der_x509_certificate(der) for der in chain]
+            if not certificates:
+                return Failure.SSL_INVALID_CERTIFICATE
+            leaf = certificates[0]
+            if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
+                return Failure.SSL_INVALID_CERTIFICATE
+            if not matches(host, _names(leaf)):
+                return Failure.SSL_INVALID_HOSTNAME
+            if not _may_serve(leaf):
+                return Failure.SSL_INVALID_CERTIFICATE
+            return _verify_authority(certificates, at, roots)
+    except (ValueError, TypeError, x509.UnsupportedGeneralNameType):
+        return Failure.SSL_INVALID_CERTIFICATE
+
+
+def matches(host: str, names: Sequence[str]) -> bool:
+    """Whether one of a certificate's names covers the host: exactly, or by a whole left-most `*` (RFC 9525 §6.3)."""
+    try:
+        wanted = ip_address(host).compressed
+    except ValueError:
+        wanted = host.rstrip(".").lower()
+        _, _, parent = wanted.partition(".")
+        return any(name in (wanted, f"*.{parent}") for name in (n.rstrip(".").lower() for n in names))
+    return wanted in names
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    addresses = (address.compressed for address in names.get_values_for_type(x509.IPAddress))
+    return (*names.get_values_for_type(x509.DNSName), *addresses)
+
+
+def _may_serve(leaf: x509.Certificate) -> bool:
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    allowed = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
+    return any(purpose in allowed for purpose in usage)
+
+
+def _verify_authority(certificates: Sequence[x509.Certificate], at: datetime, roots: Roots) -> Failure | None:
+    store = crypto.X509Store()
+    for root in roots.certificates:
+        store.add_cert(crypto.X509.from_cryptography(root))
+    store.set_time(at)
+    leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in certificates)
+    try:
+        crypto.X509StoreContext(store, leaf, others).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        return Failure.SSL_INVALID_CERTIFICATE if error.errors[0] in _TIME_ERRORS else Failure.SSL_UNKNOWN_AUTHORITY
+    return None

@@ -1,0 +1,149 @@
+"""The `http` step: one request and its response, over a connection that the `tcp` and `tls` steps have made.
+
+Law: the only file that knows httpx and httpcore. No cookies, no redirects, no proxies, no pool: one exchange.
+The body is read raw and decoded here, both bounded, since a few hundred kilobytes of gzip can hold gigabytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import cast
+
+import httpcore
+import httpx
+
+from probe.failure import Failure
+from probe.model import HttpDetail
+from probe.steps.page import title
+from probe.steps.step import Attempt, Operation, operation
+from probe.steps.stream import Stream
+
+MOST_BYTES = 512 * 1024
+"""How much of a body is read, raw and decoded each."""
+
+# What a common browser sends, so that a site answers as it would to a person, and the request is like many others.
+HEADERS: tuple[tuple[str, str], ...] = (
+    ("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    ("Accept-Language", "en-US,en;q=0.5"),
+    ("Accept-Encoding", "gzip, deflate"),
+)
+_ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
+
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What the next step of a check needs to know of a page that was answered."""
+
+    location: str | None
+    """Where it redirects to."""
+
+
+async def fetch(attempt: Attempt, stream: Stream, url: str) -> Response | None:
+    """One GET over an open stream. None when the exchange failed; the row keeps whatever had come by then."""
+    detail = HttpDetail(address=stream.address, port=stream.port, url=url)
+    location: str | None = None
+    async with operation(attempt, detail, attempt.network.timeouts.http) as current:
+        try:
+            await _exchange(current, detail, stream, url)
+        except httpcore.RemoteProtocolError as error:
+            if not stream.ended:
+                raise
+            raise EOFError(str(error)) from error  # "disconnected" is a fact of the stream, not of the protocol
+        location = location_of(cast(HttpDetail, current.detail))
+        if location is not None and not _leads_somewhere(url, location):
+            current.fail(Failure.HTTP_INVALID_REDIRECT)
+    if current.failure is Failure.HTTP_INVALID_REDIRECT:
+        location = None
+    elif current.failure is not None:
+        return None
+    return Response(location=location)
+
+
+def location_of(detail: HttpDetail) -> str | None:
+    """Where a redirect leads, as the server wrote it; None for any other response (RFC 9110 §15.4)."""
+    if detail.status not in REDIRECTS:
+        return None
+    return next((value for name, value in detail.headers if name == "location"), None)
+
+
+def _leads_somewhere(url: str, location: str) -> bool:
+    try:
+        return bool(httpx.URL(url).join(location).host)
+    except (httpx.InvalidURL, ValueError):
+        return False
+
+
+async def _exchange(current: Operation, detail: HttpDetail, stream: Stream, url: str) -> None:
+    request = httpx.Request("GET", url, headers=list(HEADERS))
+    address = httpcore.URL(
+        scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
+    )
+    connection: httpcore.AsyncConnectionInterface
+    if _is_h2(stream):
+        connection = httpcore.AsyncHTTP2Connection(address.origin, stream)
+    else:
+        connection = httpcore.AsyncHTTP11Connection(address.origin, stream)
+    answer = await connection.handle_async_request(
+        httpcore.Request(request.method, address, headers=request.headers.raw)
+    )
+    response = httpx.Response(answer.status, headers=answer.headers, extensions=answer.extensions)
+    version = answer.extensions.get("http_version", b"HTTP/1.1").decode("ascii", "replace")
+    current.detail = detail = replace(
+        detail,
+        status=answer.status,
+        http_version=version,
+        headers=tuple((name.lower(), value) for name, value in response.headers.multi_items()),
+    )
+    await _read_body(current, detail, response, cast(AsyncIterator[bytes], answer.stream))
+
+
+def _is_h2(stream: Stream) -> bool:
+    return stream.tls is not None and stream.tls.selected_alpn_protocol() == "h2"
+
+
+async def _read_body(
+    current: Operation, detail: HttpDetail, response: httpx.Response, chunks: AsyncIterator[bytes]
+) -> None:
+    """Reads at most MOST_BYTES; what has come is kept in the row even when the rest fails."""
+    raw = bytearray()
+    try:
+        async for chunk in chunks:
+            raw += chunk
+            if len(raw) > MOST_BYTES:
+                break
+    finally:
+        body, cut = decode(bytes(raw[:MOST_BYTES]), response.headers.get("content-encoding", ""))
+        fingerprint = hashlib.sha256(body).hexdigest()
+        current.attempt.journal.bodies[fingerprint] = body
+        current.detail = replace(
+            detail,
+            title=title(body, response.headers.get("content-type", "")),
+            body_sha256=fingerprint,
+            body_length=len(body),
+            body_truncated=cut or len(raw) > MOST_BYTES,
+        )
+
+
+def decode(raw: bytes, encoding: str) -> tuple[bytes, bool]:
+    """The decoded body, at most MOST_BYTES of it, and whether there was more.
+
+    An encoding that is unknown or broken leaves the bytes as they came: they are evidence all the same.
+    """
+    window = _ENCODINGS.get(encoding.strip().lower())
+    if window is None or not raw:
+        return raw, False
+    for bits in (window, -zlib.MAX_WBITS):  # some servers send "deflate" without its zlib header
+        decoder = zlib.decompressobj(bits)
+        try:
+            body = decoder.decompress(raw, MOST_BYTES)
+        except zlib.error:
+            continue
+        return body, bool(decoder.unconsumed_tail) or not decoder.eof
+    return raw, False

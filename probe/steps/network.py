@@ -1,0 +1,90 @@
+"""What the steps stand on: which resolvers to ask, whom to trust, how long to wait, where connecting is allowed.
+
+Law: passed in, never looked up by a step. A test or a control server changes it with `dataclasses.replace`.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from probe.address import Address, is_global
+from probe.certificate import Roots
+from probe.steps.errors import failure_of
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """A DNS server, asked over plain port 53 unless it says otherwise."""
+
+    address: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Deadlines in seconds, for one operation each."""
+
+    dns: tuple[float, ...] = (2.0, 3.0, 5.0)
+    """One for each attempt: a lost datagram is common, so the first ones are short."""
+    tcp: float = 10.0
+    tls: float = 10.0
+    http: float = 15.0
+
+    @classmethod
+    def of(cls, seconds: float) -> Timeouts:
+        """Deadlines for a user who says "at most this many seconds for an operation"."""
+        return cls(dns=tuple(min(each, seconds) for each in cls().dns), tcp=seconds, tls=seconds, http=seconds)
+
+
+def has_route(address: Address) -> bool:
+    """Whether the kernel has a route to the address. Connecting a datagram socket asks it, and sends nothing."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((str(address), 53))
+    except OSError as error:
+        failure_of(error)  # raises where the fault is this machine's
+        return False
+    return True
+
+
+def allow_global(address: Address, port: int) -> bool:
+    """The rule for names: connect only where a public service can be."""
+    return is_global(address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The ground the steps stand on."""
+
+    resolvers: tuple[Resolver, ...]
+    """Asked in turn: the first attempt goes to the first one."""
+    roots: Roots
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    attempts: int = 2
+    """How often a connection is tried before its failure stands."""
+    pause: float = 1.0
+    """Seconds before a failure is tried again."""
+    linger: float = 0.5
+    """Seconds to listen for a second answer to a DNS query after the first one came."""
+    has_route: Callable[[Address], bool] = has_route
+    """Whether this host knows a way to the address: without one, it is not tried."""
+    allow: Callable[[Address, int], bool] = allow_global
+    """May a connection be made to this address and port?"""
+    literals: bool = True
+    """Whether an address that a target names itself may be connected to, whatever `allow` says: the user named it."""
+    named: Address | None = None
+    """That address, during a measurement."""
+    clock: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def may_connect(self, address: Address, port: int) -> bool:
+        """Asked at connect time, for every connection, so that no redirect and no changing name slips past it."""
+        return address == self.named or self.allow(address, port)

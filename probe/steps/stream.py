@@ -1,0 +1,100 @@
+"""A connection that is open: bytes out, bytes in, over TCP or over TLS on it.
+
+Law: it moves bytes and names no failure. Every wait is inside an operation, whose deadline ends it.
+TLS runs in memory over the plain socket, so that what was sent and seen is known to the byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass, field
+from typing import Any
+
+from httpcore import AsyncNetworkStream
+
+_CHUNK = 16_384
+
+
+@dataclass(slots=True)
+class Stream(AsyncNetworkStream):
+    """An open TCP connection, in clear until `start` is called with a TLS session."""
+
+    sock: socket.socket
+    address: str
+    port: int
+    ended: bool = False
+    """The other side has closed its half."""
+    tls: ssl.SSLObject | None = None
+    _incoming: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
+    _outgoing: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
+
+    async def start(self, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLObject:
+        """Shakes hands. Raises OSError, ssl.SSLError or EOFError as the network has it."""
+        session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self.tls = session
+        while True:
+            try:
+                session.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._feed()
+            except ssl.SSLError:
+                await self._flush()  # the alert that says why
+                raise
+            else:
+                await self._flush()
+                return session
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """At most `max_bytes`; empty at the end of the stream."""
+        if self.tls is None:
+            return await self._receive(max_bytes)
+        while True:
+            try:
+                data = self.tls.read(max_bytes)
+            except ssl.SSLWantReadError:
+                await self._flush()  # a session ticket or key update may want an answer
+                await self._feed()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                self.ended = True
+                return b""
+            else:
+                return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Sends all of it."""
+        if self.tls is None:
+            await asyncio.get_running_loop().sock_sendall(self.sock, buffer)
+            return
+        self.tls.write(buffer)
+        await self._flush()
+
+    async def aclose(self) -> None:
+        """Closes the socket. No TLS goodbye: nobody waits for it."""
+        self.close()
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        """What httpcore asks of a stream."""
+        return {"ssl_object": self.tls, "is_readable": False}.get(info)
+
+    async def _receive(self, most: int) -> bytes:
+        data = await asyncio.get_running_loop().sock_recv(self.sock, most)
+        self.ended = self.ended or not data
+        return data
+
+    async def _feed(self) -> None:
+        data = await self._receive(_CHUNK)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    async def _flush(self) -> None:
+        data = self._outgoing.read()
+        if data:
+            await asyncio.get_running_loop().sock_sendall(self.sock, data)

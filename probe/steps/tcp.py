@@ -1,0 +1,35 @@
+"""The `tcp` step: one connect to one address and port."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from probe.address import parse
+from probe.model import TcpDetail
+from probe.steps.step import Attempt, operation
+from probe.steps.stream import Stream
+
+
+async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
+    """Opens a connection, or leaves a row that says why not. The caller closes the stream.
+
+    An address that may not be connected to (`Network.may_connect`) gets no packet and no row.
+    """
+    network = attempt.network
+    parsed = parse(address)
+    if parsed is None or not network.may_connect(parsed, port):
+        return None
+    family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
+    stream: Stream | None = None
+    async with operation(attempt, TcpDetail(address=address, port=port), network.timeouts.tcp):
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().sock_connect(sock, (address, port))
+            stream = Stream(sock, address, port)
+        finally:
+            if stream is None:
+                sock.close()
+    return stream

@@ -1,0 +1,177 @@
+"""The http step: exchanges with real servers, and the bounds on what they may send."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import zlib
+
+import pytest
+
+from probe.failure import Failure
+from probe.model import HttpDetail, Observation
+from probe.steps import http, tcp
+from probe.steps.page import title
+from probe.steps.step import Attempt
+from tests.steps.servers import Speak, answering, reset, tcp_server
+
+
+def get(attempt: Attempt, speak: Speak) -> tuple[http.Response | None, Observation]:
+    async def go() -> http.Response | None:
+        async with tcp_server(speak, limit=1 << 20) as port:
+            stream = await tcp.connect(attempt, "127.0.0.1", port)
+            assert stream is not None
+            try:
+                return await http.fetch(attempt, stream, "http://line.me/path?q=1")
+            finally:
+                stream.close()
+
+    return asyncio.run(go()), attempt.journal.observations()[-1]
+
+
+def test_a_page(attempt: Attempt) -> None:
+    page = "<html><head><title> 微信，是一个\n生活方式 </title></head></html>".encode()
+    _, row = get(attempt, answering(page, headers=("Server: nginx", "X-Of-Ours: 1")))
+    assert isinstance(row.detail, HttpDetail)
+    assert row.failure is None
+    assert (row.detail.status, row.detail.http_version, row.detail.title) == (200, "HTTP/1.1", "微信，是一个 生活方式")
+    assert ("x-of-ours", "1") in row.detail.headers
+    assert row.detail.body_sha256 == hashlib.sha256(page).hexdigest()
+    assert attempt.journal.bodies == {row.detail.body_sha256: page}
+
+
+def test_what_is_sent(attempt: Attempt) -> None:
+    got: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    get(attempt, listen)
+    lines = got[0].decode().split("\r\n")
+    assert lines[0] == "GET /path?q=1 HTTP/1.1"
+    assert [line.split(":")[0] for line in lines[1:6]] == [
+        "Host", "User-Agent", "Accept", "Accept-Language", "Accept-Encoding",
+    ]  # fmt: skip
+    assert not any("cookie" in line.lower() or "python" in line.lower() for line in lines)
+
+
+BOMB = gzip.compress(bytes(64 << 20), 9)
+BODIES: dict[str, tuple[bytes, tuple[str, ...], int, bool]] = {
+    "gzip": (gzip.compress(b"hello"), ("Content-Encoding: gzip",), 5, False),
+    "deflate": (zlib.compress(b"hello"), ("Content-Encoding: deflate",), 5, False),
+    "deflate without header": (zlib.compress(b"hello", wbits=-15), ("Content-Encoding: deflate",), 5, False),
+    "a lie about gzip": (b"not gzip", ("Content-Encoding: gzip",), 8, False),
+    "unknown encoding": (b"\x01\x02", ("Content-Encoding: br",), 2, False),
+    "a bomb": (BOMB, ("Content-Encoding: gzip",), http.MOST_BYTES, True),
+    "too large": (b"x" * (http.MOST_BYTES + 1), (), http.MOST_BYTES, True),
+    "just large enough": (b"x" * http.MOST_BYTES, (), http.MOST_BYTES, False),
+    "empty": (b"", (), 0, False),
+}
+
+
+@pytest.mark.parametrize(("body", "headers", "length", "truncated"), BODIES.values(), ids=BODIES)
+def test_bodies_are_decoded_and_bounded(
+    attempt: Attempt, body: bytes, headers: tuple[str, ...], length: int, truncated: bool
+) -> None:
+    _, row = get(attempt, answering(body, headers=headers))
+    assert isinstance(row.detail, HttpDetail)
+    assert row.failure is None
+    assert (row.detail.body_length, row.detail.body_truncated) == (length, truncated)
+
+
+async def _reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    reset(writer)
+
+
+async def _hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+
+
+async def _swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def _cut_short(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this")
+    await writer.drain()
+
+
+async def _garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+    await writer.drain()
+    await reader.read()
+
+
+async def _endless_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    for _ in range(10_000):
+        writer.write(b"X-More: " + b"x" * 1000 + b"\r\n")
+        await writer.drain()
+
+
+async def _one_byte_a_moment(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(1000):
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+BROKEN: dict[str, tuple[Speak, Failure, int | None]] = {
+    "reset": (_reset, Failure.CONNECTION_RESET, None),
+    "closed": (_hang_up, Failure.EOF, None),
+    "silent": (_swallow, Failure.GENERIC_TIMEOUT, None),
+    "cut short": (_cut_short, Failure.EOF, 200),
+    "not HTTP": (_garbage, Failure.HTTP_REQUEST_FAILED, None),
+    "endless headers": (_endless_headers, Failure.HTTP_REQUEST_FAILED, None),
+    "one byte a moment": (_one_byte_a_moment, Failure.GENERIC_TIMEOUT, 200),
+}
+
+
+@pytest.mark.parametrize(("speak", "failure", "status"), BROKEN.values(), ids=BROKEN)
+def test_broken_exchange(attempt: Attempt, speak: Speak, failure: Failure, status: int | None) -> None:
+    response, row = get(attempt, speak)
+    assert response is None
+    assert isinstance(row.detail, HttpDetail)
+    assert (row.failure, row.detail.status) == (failure, status)
+
+
+REDIRECTS: dict[str, tuple[str, str, Failure | None, str | None]] = {
+    "absolute": ("301 Moved", "https://line.me/", None, "https://line.me/"),
+    "relative": ("302 Found", "/ru/", None, "/ru/"),
+    "nowhere": ("307 Temporary", "https:///x", Failure.HTTP_INVALID_REDIRECT, None),
+    "no redirect": ("201 Created", "https://line.me/", None, None),
+}
+
+
+@pytest.mark.parametrize(("status", "location", "failure", "onward"), REDIRECTS.values(), ids=REDIRECTS)
+def test_redirects(attempt: Attempt, status: str, location: str, failure: Failure | None, onward: str | None) -> None:
+    response, row = get(attempt, answering(b"", status=status, headers=(f"Location: {location}",)))
+    assert response is not None
+    assert (row.failure, response.location) == (failure, onward)
+
+
+TITLES: dict[str, tuple[bytes, str, str | None]] = {
+    "plain": (b"<title>Hello</title>", "text/html", "Hello"),
+    "attributes and entities": (b"<TITLE lang=en>A &amp; B</TITLE>", "text/html", "A & B"),
+    "header charset": ("<title>Привет</title>".encode("cp1251"), "text/html; charset=windows-1251", "Привет"),
+    "meta charset": ('<meta charset="shift_jis"><title>日本</title>'.encode("shift_jis"), "text/html", "日本"),
+    "unknown charset": (b"<title>x</title>", "text/html; charset=nonsense", "x"),
+    "never closed": (b"<title>" + b"<title " * 9000, "text/html", None),
+    "none": (b"<html></html>", "text/html", None),
+    "empty": (b"<title> </title>", "text/html", None),
+    "a letter that grows": ("<b>İ</b><title>İstanbul</title>".encode(), "text/html", "İstanbul"),
+}
+
+
+@pytest.mark.parametrize(("body", "content_type", "expected"), TITLES.values(), ids=TITLES)
+def test_titles(body: bytes, content_type: str, expected: str | None) -> None:
+    assert title(body, content_type) == expected

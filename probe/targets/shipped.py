@@ -1,0 +1,63 @@
+"""The target lists that come with the program, and what a word on the command line means by them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from probe.model import Service, Target
+from probe.targets.load import load
+from probe.targets.parse import TargetError, parse
+
+
+def shipped_dir() -> Path:
+    """Where the lists are: in the installed package, or at the top of a checkout."""
+    inside = Path(__file__).parent / "shipped"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "targets"
+
+
+@cache
+def shipped() -> tuple[Service, ...]:
+    """The services that the program knows. Raises TargetListError where somebody has broken the files."""
+    return load([shipped_dir()])
+
+
+def targets_of(services: Sequence[Service]) -> tuple[Target, ...]:
+    """All targets of these services, in the order of their files."""
+    return tuple(endpoint.target for service in services for endpoint in service.endpoints)
+
+
+def service_of(host: str, services: Sequence[Service]) -> str | None:
+    """The id of the service that a host belongs to; the longest domain decides."""
+    owners = [
+        (len(domain), service.id)
+        for service in services
+        for domain in service.domains
+        if host == domain or host.endswith(f".{domain}")
+    ]
+    return max(owners)[1] if owners else None
+
+
+def resolve(words: Sequence[str], services: Sequence[Service]) -> tuple[Target, ...]:
+    """What the words of `probe check` mean: a service's targets, or the target that a word spells.
+
+    Each target once, in the order given. Raises TargetError for a word that is neither.
+    """
+    return tuple(dict.fromkeys(target for word in words for target in _meaning(word, services)))
+
+
+def _meaning(word: str, services: Sequence[Service]) -> tuple[Target, ...]:
+    named = next((s for s in services if word.casefold() in (s.id.casefold(), s.title.casefold())), None)
+    if named is not None:
+        return targets_of([named])
+    if not any(c in word for c in ".:/"):
+        near = difflib.get_close_matches(word.casefold(), [service.id for service in services], n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise TargetError(word, f"no service has this name{hint or ';'} `probe targets list` shows all")
+    known = {target.name: target for target in targets_of(services)}
+    return tuple(
+        known.get(target.name) or replace(target, service=service_of(target.host, services)) for target in parse(word)
+    )

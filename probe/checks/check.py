@@ -1,0 +1,232 @@
+"""How a target is measured: recipes that read top to bottom, and one table of them.
+
+Law: a recipe calls steps and follows what they found; it never judges. A failure is tried again after a pause, and
+every attempt is a row. Steps of one recipe may run side by side, but never outlive it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from probe.address import parse
+from probe.checks.together import together
+from probe.failure import Failure
+from probe.identity import new_id
+from probe.model import Measurement, Scheme, Target, Vantage
+from probe.steps import dns, http, tcp, tls
+from probe.steps.network import Network
+from probe.steps.step import Attempt, Journal
+from probe.steps.stream import Stream
+from probe.targets import TargetError, redirect
+
+MOST_HOPS = 10
+MOST_ADDRESSES = 4
+"""Of each family: more would be a burden to the service and say nothing new."""
+MOST_EXCHANGES = 2
+"""Addresses on which a page is asked for, when the first one does not answer."""
+
+# "No such name" and "no address" may well be true: they are asked once more, and only where nothing was found.
+_PERHAPS_TRUE = frozenset({Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER})
+
+
+@dataclass(slots=True)
+class Visit:
+    """One hop of a measurement: a target, and what has been found on the way to it."""
+
+    target: Target
+    journal: Journal
+    network: Network
+    listening: dns.Listening
+    hop: int = 0
+    extra: Sequence[str] = ()
+    """Addresses that another vantage point saw, to be tried besides those found here."""
+    streams: list[Stream] = field(default_factory=list)
+    """The connections that are open, in the order in which they were made."""
+
+    def attempt(self, number: int = 1) -> Attempt:
+        return Attempt(self.journal, self.network, self.hop, number)
+
+    def close(self) -> None:
+        for stream in self.streams:
+            stream.close()
+
+
+async def measure(
+    target: Target,
+    network: Network,
+    *,
+    vantage: Vantage,
+    run_id: str | None = None,
+    addresses: Sequence[str] = (),
+) -> Measurement:
+    """Measures one target. `addresses` are tried besides those that its name has here.
+
+    Raises HostExhaustedError when this machine could not do it; network failures are rows, not exceptions.
+    """
+    started_at = network.now()
+    journal, listening = Journal(network.clock), dns.Listening()
+    named = replace(network, named=parse(target.host) if network.literals else None)
+    visit: Visit | None = Visit(target, journal, named, listening, extra=tuple(addresses))
+    linger = 0.0
+    try:
+        while visit is not None:
+            visit = await _visit(visit)
+        linger = network.linger
+    finally:
+        await listening.finish(linger)
+    return Measurement(
+        id=new_id(started_at),
+        run_id=run_id,
+        target=target,
+        vantage=vantage,
+        started_at=started_at,
+        runtime=journal.elapsed(),
+        observations=journal.observations(),
+        bodies=journal.bodies,
+        certificates=journal.certificates,
+    )
+
+
+async def _visit(visit: Visit) -> Visit | None:
+    """Checks one hop, and says which one is next."""
+    try:
+        response = await CHECKS[visit.target.scheme](visit)
+    finally:
+        visit.close()
+    if response is None or response.location is None or visit.hop + 1 >= MOST_HOPS:
+        return None
+    try:
+        onward = redirect(visit.target, response.location)
+    except TargetError:
+        return None
+    # Nobody asked for where a redirect leads: only public addresses there, whatever the user named at first.
+    return replace(
+        visit, target=onward, hop=visit.hop + 1, extra=(), streams=[], network=replace(visit.network, named=None)
+    )
+
+
+async def check_name(visit: Visit) -> None:
+    """`dns://`: does the name resolve?"""
+    await resolve(visit)
+
+
+async def check_port(visit: Visit) -> None:
+    """`tcp://`: does anything at the port accept?"""
+    await reach_all(visit)
+
+
+async def check_handshake(visit: Visit) -> None:
+    """`tls://`: is the name answered with a good certificate?"""
+    await reach_all(visit)
+
+
+async def check_page(visit: Visit) -> http.Response | None:
+    """`http://` and `https://`: is the page answered? A redirect is the next hop."""
+    await reach_all(visit)
+    response = await exchange(visit, [s for s in visit.streams if s.address not in visit.extra])
+    await exchange(visit, [s for s in visit.streams if s.address in visit.extra])
+    return response
+
+
+CHECKS: Mapping[Scheme, Callable[[Visit], Awaitable[http.Response | None]]] = {
+    Scheme.DNS: check_name,
+    Scheme.TCP: check_port,
+    Scheme.TLS: check_handshake,
+    Scheme.HTTP: check_page,
+    Scheme.HTTPS: check_page,
+}
+
+_SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
+
+
+async def resolve(visit: Visit) -> tuple[str, ...]:
+    """The addresses of the target's host: A and AAAA side by side, each tried again while it fails."""
+    if parse(visit.target.host) is not None:
+        return (visit.target.host,)
+    v4, v6 = await together(_ask(visit, "A"), _ask(visit, "AAAA"))
+    if not v4.addresses and not v6.addresses and v4.failure in _PERHAPS_TRUE:
+        v4 = await _ask(visit, "A", first=2)
+    return (*v4.addresses, *v6.addresses)
+
+
+async def _ask(visit: Visit, query_type: str, first: int = 1) -> dns.Answer:
+    network = visit.network
+    answer = dns.Answer()
+    for number, timeout in enumerate(network.timeouts.dns[first - 1 :], start=first):
+        if number > 1:
+            await asyncio.sleep(network.pause)
+        resolver = network.resolvers[(number - 1) % len(network.resolvers)]
+        answer = await dns.query(
+            visit.attempt(number), resolver, visit.target.host, query_type, visit.listening, timeout
+        )
+        if answer.failure is None or answer.failure in _PERHAPS_TRUE:
+            break
+    return answer
+
+
+async def reach_all(visit: Visit) -> None:
+    """Opens a stream to each address of the target that can be reached."""
+    addresses = choose([*await resolve(visit), *visit.extra], visit)
+    await together(*(_try_to_reach(visit, address) for address in addresses))
+
+
+async def _try_to_reach(visit: Visit, address: str) -> None:
+    for number in range(1, visit.network.attempts + 1):
+        if number > 1:
+            await asyncio.sleep(visit.network.pause)
+        if await reach(visit, address, number) is not None:
+            return
+
+
+async def reach(visit: Visit, address: str, number: int) -> Stream | None:
+    """Connects to one address, with TLS where the target has it. None when either failed."""
+    target, attempt = visit.target, visit.attempt(number)
+    assert target.port is not None, "only dns:// has no port, and it connects to nothing"
+    stream = await tcp.connect(attempt, address, target.port)
+    if stream is None:
+        return None
+    good = target.scheme not in _SECURE
+    try:
+        good = good or await tls.handshake(attempt, stream, target.host, _alpn(target))
+    finally:
+        if not good:
+            stream.close()
+    if not good:
+        return None
+    visit.streams.append(stream)
+    return stream
+
+
+def _alpn(target: Target) -> tuple[str, ...]:
+    return tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+
+
+async def exchange(visit: Visit, streams: Sequence[Stream]) -> http.Response | None:
+    """Asks for the page on the first stream that answers; a failure is tried again on a fresh connection."""
+    url = visit.target.name
+    for stream in streams[:MOST_EXCHANGES]:
+        response = await http.fetch(visit.attempt(), stream, url)
+        for number in range(2, visit.network.attempts + 1):
+            if response is not None:
+                break
+            await asyncio.sleep(visit.network.pause)
+            again = await reach(visit, stream.address, number)
+            if again is not None:
+                response = await http.fetch(visit.attempt(number), again, url)
+        if response is not None:
+            return response
+    return None
+
+
+def choose(addresses: Sequence[str], visit: Visit) -> list[str]:
+    """Those to connect to: each once, with a route, at most MOST_ADDRESSES of a family; as many again of those that
+    another vantage point asked for."""
+    chosen: list[str] = []
+    kinds = [(asked, version) for asked in (False, True) for version in (4, 6)]
+    routed = [a for a in dict.fromkeys(addresses) if (p := parse(a)) is not None and visit.network.has_route(p)]
+    for asked, version in kinds:
+        same = [a for a in routed if (a in visit.extra) is asked and (":" in a) is (version == 6)]
+        chosen += same[:MOST_ADDRESSES]
+    return chosen

@@ -1,0 +1,22 @@
+"""Several awaits of one recipe side by side, none of which outlives it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def together(*steps: Coroutine[Any, Any, T]) -> list[T]:
+    """The results in the order given. The first exception ends the others and is raised as itself."""
+    if len(steps) == 1:
+        return [await steps[0]]
+    tasks: list[asyncio.Task[T]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks.extend(group.create_task(step) for step in steps)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]

@@ -1,0 +1,7 @@
+"""What follows from what was observed: pure, total, and recomputable at any time."""
+
+from probe.classify.classify import classify
+from probe.classify.facts import addresses_in_doubt
+from probe.classify.rules import RULES, RULES_VERSION, Rule
+
+__all__ = ["RULES", "RULES_VERSION", "Rule", "addresses_in_doubt", "classify"]

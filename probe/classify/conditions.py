@@ -1,0 +1,367 @@
+"""The conditions of the rules: each answers with the observations that show it, or with None.
+
+Law: pure. A condition about interference holds only where the control got past the same place, by the same way.
+"""
+
+from __future__ import annotations
+
+from probe.classify.facts import CERTIFICATE_FAILURES, TIMEOUTS, Case, Hop, Layer, addresses_of, ids, same_site
+from probe.classify.pages import Likeness, asks_for_a_human, compare
+from probe.failure import Failure
+from probe.model import HttpDetail, Observation, Scheme, TlsDetail
+
+Evidence = tuple[int, ...]
+
+_REFUSALS = frozenset({401, 403, 429, 451, 503})
+_UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
+_NO_WAY_OUT = frozenset({Failure.NETWORK_UNREACHABLE, Failure.NETWORK_DOWN, Failure.ADDRESS_NOT_AVAILABLE})
+_CUT = frozenset({Failure.CONNECTION_RESET, Failure.CONNECTION_ABORTED})
+
+
+def _when(holds: bool, rows: tuple[Observation, ...] = ()) -> Evidence | None:
+    return ids(rows) if holds else None
+
+
+def always(case: Case) -> Evidence | None:
+    return ids(case.end.failures)
+
+
+# This host
+
+
+def host_is_offline(case: Case) -> Evidence | None:
+    return _when(not case.host.online)
+
+
+def has_no_route(case: Case) -> Evidence | None:
+    """No way out of this host: an address family it has no Internet for, or a network that went away."""
+    hop = case.end
+    if hop.is_untried and _scheme(case) is not Scheme.DNS:
+        return ids(hop.dns)
+    return _when(hop.failed is Layer.TCP and all(row.failure in _NO_WAY_OUT for row in hop.tcp), hop.tcp)
+
+
+def clock_is_wrong(case: Case) -> Evidence | None:
+    hop = case.end
+    if hop.failed is not Layer.TLS or hop.failure is not Failure.SSL_INVALID_CERTIFICATE:
+        return None
+    theirs = {_leaf(row) for peer in case.peers for row in peer.tls if row.failure is None}
+    mine = {_leaf(row) for row in hop.tls if row.failure is Failure.SSL_INVALID_CERTIFICATE}
+    return _when(bool(mine & theirs - {None}), hop.tls)
+
+
+def is_retired(case: Case) -> Evidence | None:
+    return _when(case.mine.measurement.target.retired is not None)
+
+
+# It answered
+
+
+def is_refused(case: Case) -> Evidence | None:
+    page = case.end.page
+    if page is None or page.status not in _REFUSALS or not _is_authentic(case):
+        return None
+    pages = [path.end.page for path in case.controls if path.reached and path.end.page is not None]
+    alone = bool(pages) and all((theirs.status or 0) < 400 for theirs in pages)
+    return _when(alone or page.status == 451, case.end.http)
+
+
+def is_verified_page(case: Case) -> Evidence | None:
+    return _when(case.end.page is not None and _is_authentic(case), case.end.http)
+
+
+def _is_authentic(case: Case) -> bool:
+    """The end is proven by TLS to be a host that the service, or a control's visit, led to."""
+    if case.mine.is_authenticated:
+        return True
+    return case.mine.reached and bool(case.end.secured) and bool(case.peers)
+
+
+def is_verified_handshake(case: Case) -> Evidence | None:
+    return _when(_scheme(case) is Scheme.TLS and case.mine.reached, case.end.tls)
+
+
+def is_connected(case: Case) -> Evidence | None:
+    """Over plain TCP anybody's server accepts a connection: where there is a control, it must know the address."""
+    if _scheme(case) is not Scheme.TCP or not case.mine.reached:
+        return None
+    known = not case.peers or bool(case.end.connected & case.confirmed_addresses)
+    return _when(known or case.control_reached is False, case.end.tcp)
+
+
+def is_resolved(case: Case) -> Evidence | None:
+    if _scheme(case) is not Scheme.DNS or not case.mine.reached:
+        return None
+    return _when(bool(case.end.public & case.their_addresses), case.end.dns)
+
+
+def is_same_page(case: Case) -> Evidence | None:
+    return _when(_likeness(case) is Likeness.SAME, case.end.http)
+
+
+# It works nowhere
+
+
+def dns_fails_everywhere(case: Case) -> Evidence | None:
+    return _fails_everywhere(case, Layer.DNS)
+
+
+def tcp_fails_everywhere(case: Case) -> Evidence | None:
+    return _fails_everywhere(case, Layer.TCP)
+
+
+def tls_fails_everywhere(case: Case) -> Evidence | None:
+    return _fails_everywhere(case, Layer.TLS)
+
+
+def http_fails_everywhere(case: Case) -> Evidence | None:
+    loops = all(path.has_unfollowed_redirect for path in case.controls)
+    if case.control_reached is False and loops and not case.mine.reached:
+        return _when(True, case.end.http)
+    return _fails_everywhere(case, Layer.HTTP)
+
+
+def _fails_everywhere(case: Case, layer: Layer) -> Evidence | None:
+    ends = {path.end.failed for path in case.controls}
+    return _when(case.control_reached is False and ends == {layer}, case.end.failures)
+
+
+def control_fails_too(case: Case) -> Evidence | None:
+    return _when(case.control_reached is False, case.end.failures)
+
+
+# What cannot be judged
+
+
+def has_no_control(case: Case) -> Evidence | None:
+    return _when(not case.controls, case.end.failures or case.end.rows)
+
+
+def controls_disagree(case: Case) -> Evidence | None:
+    return _when(case.control_reached is None, case.end.failures or case.end.rows)
+
+
+# The name
+
+
+def dns_injected(case: Case) -> Evidence | None:
+    hop = case.end
+    if hop.failed is None or not hop.second_answers or not case.their_addresses:
+        return None
+    true_later = [row for row in hop.second_answers if _answers(row) & case.their_addresses]
+    questions = {(getattr(row.detail, "query_type", ""), row.attempt) for row in true_later}
+    false_first = [
+        row
+        for row in hop.dns
+        if (getattr(row.detail, "query_type", ""), row.attempt) in questions
+        and not _answers(row) & case.their_addresses
+    ]
+    return _when(bool(false_first), (*false_first, *true_later))
+
+
+def dns_bogon(case: Case) -> Evidence | None:
+    hop = case.end
+    answered = tuple(row for row in hop.dns if _answers(row))
+    return _when(
+        hop.failed is Layer.DNS and bool(hop.addresses) and not hop.public and bool(case.their_addresses), answered
+    )
+
+
+def dns_wrong_address(case: Case) -> Evidence | None:
+    hop = case.end
+    failed = hop.failed in (Layer.TCP, Layer.TLS, Layer.HTTP) or _likeness(case) is Likeness.OTHER
+    if not failed or not case.their_addresses or not case.forged_addresses:
+        return None
+    return (*ids(row for row in hop.dns if _answers(row)), *ids(hop.failures or hop.http))
+
+
+def dns_nxdomain(case: Case) -> Evidence | None:
+    return _dns_fails(case, Failure.DNS_NXDOMAIN)
+
+
+def dns_no_answer(case: Case) -> Evidence | None:
+    return _dns_fails(case, Failure.DNS_NO_ANSWER)
+
+
+def dns_refused(case: Case) -> Evidence | None:
+    return _dns_fails(case, Failure.DNS_REFUSED)
+
+
+def dns_servfail(case: Case) -> Evidence | None:
+    return _dns_fails(case, Failure.DNS_SERVFAIL)
+
+
+def dns_timeout(case: Case) -> Evidence | None:
+    return _dns_fails(case, *TIMEOUTS)
+
+
+def dns_garbled(case: Case) -> Evidence | None:
+    return _dns_fails(case, Failure.DNS_SERVER_MISBEHAVING)
+
+
+def _dns_fails(case: Case, *words: Failure) -> Evidence | None:
+    hop = case.end
+    failing = hop.failed is Layer.DNS and not hop.addresses and hop.failure in words
+    return _when(failing and bool(case.their_addresses), hop.failures)
+
+
+# The connection
+
+
+def tcp_timeout(case: Case) -> Evidence | None:
+    return _tcp_fails(case, *TIMEOUTS)
+
+
+def tcp_reset(case: Case) -> Evidence | None:
+    return _tcp_fails(case, *_CUT)
+
+
+def tcp_refused(case: Case) -> Evidence | None:
+    return _tcp_fails(case, Failure.CONNECTION_REFUSED)
+
+
+def tcp_unreachable(case: Case) -> Evidence | None:
+    return _tcp_fails(case, *_UNREACHABLE)
+
+
+def _tcp_fails(case: Case, *words: Failure) -> Evidence | None:
+    hop = case.end
+    if hop.failed is not Layer.TCP:
+        return None
+    reachable = frozenset().union(*(peer.connected for peer in case.peers))
+    rows = tuple(r for r in hop.tcp if r.failure in words and getattr(r.detail, "address", "") in reachable)
+    return _when(bool(rows), rows)
+
+
+# The handshake
+
+
+def tls_reset(case: Case) -> Evidence | None:
+    return _tls_fails(case, *_CUT)
+
+
+def tls_timeout(case: Case) -> Evidence | None:
+    return _tls_fails(case, *TIMEOUTS)
+
+
+def tls_eof(case: Case) -> Evidence | None:
+    return _tls_fails(case, Failure.EOF)
+
+
+def tls_broken(case: Case) -> Evidence | None:
+    return _tls_fails(case, Failure.SSL_FAILED_HANDSHAKE, Failure.UNKNOWN)
+
+
+def tls_untrusted(case: Case) -> Evidence | None:
+    hop = case.end
+    rows = tuple(row for row in hop.tls if row.failure in CERTIFICATE_FAILURES)
+    at_service = tuple(row for row in rows if getattr(row.detail, "address", "") in case.confirmed_addresses)
+    return _when(hop.failed is Layer.TLS and bool(at_service) and any(p.secured for p in case.peers), at_service)
+
+
+def _tls_fails(case: Case, *words: Failure) -> Evidence | None:
+    """The handshake was broken off here, while the control completed one with the same address or service."""
+    hop = case.end
+    if hop.failed is not Layer.TLS:
+        return None
+    completed = {
+        row.detail.address
+        for peer in case.peers
+        for row in peer.tls
+        if isinstance(row.detail, TlsDetail) and row.detail.tls_version is not None
+    }
+    places = completed | case.confirmed_addresses
+    rows = tuple(row for row in hop.tls if row.failure in words and getattr(row.detail, "address", "") in places)
+    return _when(bool(rows) and any(peer.secured for peer in case.peers), rows)
+
+
+# The page
+
+
+def http_reset(case: Case) -> Evidence | None:
+    return _http_fails(case, *_CUT)
+
+
+def http_timeout(case: Case) -> Evidence | None:
+    return _http_fails(case, *TIMEOUTS)
+
+
+def http_eof(case: Case) -> Evidence | None:
+    return _http_fails(case, Failure.EOF, Failure.HTTP_REQUEST_FAILED)
+
+
+def _http_fails(case: Case, *words: Failure) -> Evidence | None:
+    hop = case.end
+    failing = hop.failed is Layer.HTTP and hop.failure in words
+    answered = any(peer.page is not None for peer in case.peers)
+    return _when(failing and answered, hop.failures)
+
+
+def http_redirected_elsewhere(case: Case) -> Evidence | None:
+    """A hop in clear led to a host outside the site, to which it led no control."""
+    if case.control_reached is not True:
+        return None
+    for before, after in zip(case.mine.hops, case.mine.hops[1:], strict=False):
+        visited = any(hop.host == after.host for path in case.controls for hop in path.hops)
+        if before.http and not before.secured and not visited and not same_site(after.host, before.host):
+            return ids(before.http)
+    return None
+
+
+def http_other_page(case: Case) -> Evidence | None:
+    page = case.end.page
+    if page is None or asks_for_a_human(page) or case.forged_addresses:
+        return None
+    return _when(_likeness(case) is Likeness.OTHER, case.end.http)
+
+
+# What is left
+
+
+def has_unconfirmed_address(case: Case) -> Evidence | None:
+    doubtful = _scheme(case) in (Scheme.TCP, Scheme.DNS) and case.mine.reached and bool(case.peers)
+    return _when(doubtful, case.end.dns)
+
+
+def http_asks_for_a_human(case: Case) -> Evidence | None:
+    page = case.end.page
+    return _when(page is not None and asks_for_a_human(page), case.end.http)
+
+
+def http_is_unclear(case: Case) -> Evidence | None:
+    return _when(case.end.page is not None, case.end.http)
+
+
+def http_failed(case: Case) -> Evidence | None:
+    return _when(case.end.failed is Layer.HTTP, case.end.failures)
+
+
+# Shared
+
+
+def _scheme(case: Case) -> Scheme:
+    return case.mine.measurement.target.scheme
+
+
+def _likeness(case: Case) -> Likeness | None:
+    """How the last page here, got in clear, compares with the controls'; None where there is nothing to compare."""
+    page = case.end.page
+    if page is None or case.end.tls:
+        return None
+    theirs = [answer for path in case.controls for answer in (_page_at(path.at(case.end)), path.end.page) if answer]
+    found = [compare(page, other) for other in theirs]
+    if case.mine.reached and Likeness.SAME in found:
+        return Likeness.SAME
+    return Likeness.OTHER if found and set(found) == {Likeness.OTHER} else Likeness.UNCLEAR
+
+
+def _page_at(hop: Hop | None) -> HttpDetail | None:
+    return hop.page if hop is not None else None
+
+
+def _answers(row: Observation) -> frozenset[str]:
+    return addresses_of([row])
+
+
+def _leaf(row: Observation) -> str | None:
+    return row.detail.certificates[0] if isinstance(row.detail, TlsDetail) and row.detail.certificates else None

@@ -1,0 +1,325 @@
+"""What the rows say, read hop by hop: small questions with answers, over which the rules are written.
+
+Law: pure. Nothing here concludes anything; it only puts rows that belong together side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from probe.address import is_global, parse
+from probe.classify.pages import Likeness, compare
+from probe.failure import Failure
+from probe.model import DnsDetail, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+CERTIFICATE_FAILURES = frozenset(
+    {Failure.SSL_INVALID_CERTIFICATE, Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY}
+)
+TIMEOUTS = frozenset({Failure.GENERIC_TIMEOUT, Failure.TIMED_OUT})
+
+
+class Layer(StrEnum):
+    """How far a hop came: the first layer that did not work."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+
+
+@dataclass(frozen=True)
+class Hop:
+    """The rows of one hop of a measurement."""
+
+    index: int
+    host: str
+    rows: tuple[Observation, ...]
+
+    def _of(self, kind: type) -> tuple[Observation, ...]:
+        return tuple(row for row in self.rows if isinstance(row.detail, kind))
+
+    @cached_property
+    def dns(self) -> tuple[Observation, ...]:
+        """The first answers; a second answer to the same question is in `second_answers`."""
+        return tuple(row for row in self._of(DnsDetail) if row.detail.response == 1)  # type: ignore[union-attr]
+
+    @cached_property
+    def second_answers(self) -> tuple[Observation, ...]:
+        return tuple(row for row in self._of(DnsDetail) if row.detail.response > 1)  # type: ignore[union-attr]
+
+    @cached_property
+    def tcp(self) -> tuple[Observation, ...]:
+        return self._of(TcpDetail)
+
+    @cached_property
+    def tls(self) -> tuple[Observation, ...]:
+        return self._of(TlsDetail)
+
+    @cached_property
+    def http(self) -> tuple[Observation, ...]:
+        return self._of(HttpDetail)
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """Where the name leads, by the first answers; the address itself where the target is one."""
+        if parse(self.host) is not None:
+            return frozenset({self.host})
+        return addresses_of(self.dns)
+
+    @cached_property
+    def public(self) -> frozenset[str]:
+        """Those of the addresses at which a public service can be."""
+        return frozenset(a for a in self.addresses if (p := parse(a)) is not None and is_global(p))
+
+    @cached_property
+    def port(self) -> int | None:
+        return next((row.detail.port for row in self.tcp if isinstance(row.detail, TcpDetail)), None)
+
+    @cached_property
+    def connected(self) -> frozenset[str]:
+        return addresses_where_good(self.tcp)
+
+    @cached_property
+    def secured(self) -> frozenset[str]:
+        """Addresses that completed a handshake with a good certificate."""
+        return addresses_where_good(self.tls)
+
+    @cached_property
+    def page(self) -> HttpDetail | None:
+        """The response that was read to its end, at one of the name's own addresses."""
+        return next((page for address, page in self.pages.items() if address in self.addresses), None)
+
+    @cached_property
+    def pages(self) -> dict[str, HttpDetail]:
+        """The last full response from each address."""
+        return {
+            row.detail.address: row.detail
+            for row in self.http
+            if _is_answered(row) and isinstance(row.detail, HttpDetail)
+        }
+
+    @cached_property
+    def is_untried(self) -> bool:
+        """There are public addresses, and yet none was tried: this host has no Internet of their family."""
+        return bool(self.public) and not self.tcp
+
+    @cached_property
+    def failed(self) -> Layer | None:
+        """The layer at which this hop ended; None when all its layers worked."""
+        if not self.connected and (not self.addresses or (self.dns and not self.public)):
+            return Layer.DNS
+        if self.tcp and not self.connected:
+            return Layer.TCP
+        if self.tls and not self.secured:
+            return Layer.TLS
+        if self.http and self.page is None:
+            return Layer.HTTP
+        return None
+
+    @cached_property
+    def failures(self) -> tuple[Observation, ...]:
+        """The failed rows of the layer at which this hop ended."""
+        if self.failed is None:
+            return ()
+        rows: tuple[Observation, ...] = getattr(self, self.failed)
+        return tuple(row for row in rows if row.failure is not None) or rows
+
+    @cached_property
+    def failure(self) -> Failure | None:
+        """The word for how it ended: of the last try. A name that failed for A is judged by A."""
+        rows = [row for row in self.failures if row.failure is not None]
+        if self.failed is Layer.DNS:
+            # What A met counts for more than what AAAA met, and "no address" for less than any other word.
+            rows.sort(key=lambda row: (row.failure is not Failure.DNS_NO_ANSWER, _asked_for_a(row)))
+        return rows[-1].failure if rows else None
+
+
+@dataclass(frozen=True)
+class Path:
+    """A measurement read as the way it took: hop after hop."""
+
+    measurement: Measurement
+
+    @cached_property
+    def hops(self) -> tuple[Hop, ...]:
+        rows = self.measurement.observations
+        return tuple(
+            Hop(index, self._host(index), tuple(row for row in rows if row.hop == index))
+            for index in sorted({row.hop for row in rows} | {0})
+        )
+
+    def _host(self, index: int) -> str:
+        if index == 0:
+            return self.measurement.target.host
+        for row in self.measurement.observations:
+            if row.hop == index and isinstance(row.detail, DnsDetail):
+                return row.detail.hostname
+        return next(
+            (
+                row.detail.address
+                for row in self.measurement.observations
+                if row.hop == index and isinstance(row.detail, TcpDetail)
+            ),
+            "",
+        )
+
+    @property
+    def end(self) -> Hop:
+        return self.hops[-1]
+
+    @cached_property
+    def has_unfollowed_redirect(self) -> bool:
+        """It ended on a redirect: a loop, too long a chain, or one that leads nowhere."""
+        return (
+            self.end.page is not None
+            and self.end.page.status in REDIRECTS
+            and any(name == "location" for name, _ in self.end.page.headers)
+        )
+
+    @cached_property
+    def reached(self) -> bool:
+        """Every layer worked, up to a page that is no redirect where pages are asked for."""
+        if self.end.failed is not None or self.has_unfollowed_redirect:
+            return False
+        scheme = self.measurement.target.scheme
+        if scheme is Scheme.DNS:
+            return bool(self.end.public)
+        if scheme in (Scheme.HTTP, Scheme.HTTPS):
+            return self.end.page is not None
+        return bool(self.end.secured if scheme is Scheme.TLS else self.end.connected)
+
+    @cached_property
+    def is_authenticated(self) -> bool:
+        """The end was reached over TLS with a good certificate for a host that the service itself sent us to:
+        no hop before it was in clear, or the end is on the target's own site."""
+        if not self.reached or not self.end.secured:
+            return False
+        earlier = self.hops[:-1]
+        return all(hop.secured for hop in earlier) or same_site(self.end.host, self.measurement.target.host)
+
+    def at(self, hop: Hop) -> Hop | None:
+        """This path's hop to the same host and port."""
+        for own in self.hops:
+            if own.host == hop.host and (own.port == hop.port or own.port is None or hop.port is None):
+                return own
+        return None
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a verdict is made from: what was seen here, what the controls saw, how this host was."""
+
+    mine: Path
+    controls: tuple[Path, ...]
+    host: Host
+
+    @classmethod
+    def of(cls, measurement: Measurement, controls: Sequence[Measurement], host: Host) -> Case:
+        return cls(Path(measurement), tuple(Path(control) for control in controls), host)
+
+    @property
+    def end(self) -> Hop:
+        return self.mine.end
+
+    @cached_property
+    def control_reached(self) -> bool | None:
+        """Whether the target works from the controls; None where there are none or they disagree."""
+        answers = {path.reached for path in self.controls}
+        return answers.pop() if len(answers) == 1 else None
+
+    @cached_property
+    def peers(self) -> tuple[Hop, ...]:
+        """The controls' hops to the same place as the hop at which this path ended."""
+        return tuple(peer for path in self.controls if (peer := path.at(self.end)) is not None)
+
+    @cached_property
+    def their_addresses(self) -> frozenset[str]:
+        """Where the name of the last hop leads, by the controls' resolvers."""
+        return frozenset().union(*(peer.public for peer in self.peers))
+
+    @cached_property
+    def tested(self) -> frozenset[str]:
+        """Addresses of the last hop to which a control connected, or tried to."""
+        return frozenset(
+            row.detail.address for peer in self.peers for row in peer.tcp if isinstance(row.detail, TcpDetail)
+        )
+
+    @cached_property
+    def working(self) -> frozenset[str]:
+        """Addresses at which the last hop works for a control, as itself."""
+        return frozenset().union(*(working_addresses(peer) for peer in self.peers))
+
+    @cached_property
+    def confirmed_addresses(self) -> frozenset[str]:
+        """Our addresses that are the service's: a control's resolver names them, or the service works there for it."""
+        return self.end.addresses & (self.their_addresses | self.working)
+
+    @cached_property
+    def forged_addresses(self) -> bool:
+        """No address here is one of the controls', and at none of them does the service work for a control."""
+        ours = self.end.public
+        return bool(ours) and ours <= self.tested and not self.confirmed_addresses
+
+    @property
+    def repeated(self) -> bool:
+        """The failure that ended this path was seen again on a second try."""
+        return any(row.attempt > 1 for row in self.end.failures)
+
+
+def working_addresses(hop: Hop) -> frozenset[str]:
+    """Addresses at which a hop's service answers as itself: with a good certificate, or with the page that its own
+    addresses give. Over plain TCP nothing shows that, since anybody's server accepts a connection."""
+    if hop.tls:
+        return hop.secured
+    if hop.page is None:
+        return frozenset()
+    return frozenset(address for address, page in hop.pages.items() if compare(page, hop.page) is Likeness.SAME)
+
+
+def addresses_of(rows: Iterable[Observation]) -> frozenset[str]:
+    """The addresses in DNS answers."""
+    return frozenset(
+        record.value
+        for row in rows
+        if isinstance(row.detail, DnsDetail)
+        for record in row.detail.answers
+        if record.type == row.detail.query_type
+    )
+
+
+def addresses_where_good(rows: Iterable[Observation]) -> frozenset[str]:
+    """The addresses of TCP or TLS rows without a failure."""
+    return frozenset(
+        row.detail.address for row in rows if row.failure is None and isinstance(row.detail, TcpDetail | TlsDetail)
+    )
+
+
+def ids(rows: Iterable[Observation]) -> tuple[int, ...]:
+    return tuple(row.id for row in rows)
+
+
+def same_site(host: str, other: str) -> bool:
+    """One host is the other, or below it, `www.` aside."""
+    a, b = host.removeprefix("www."), other.removeprefix("www.")
+    return a == b or a.endswith(f".{b}") or b.endswith(f".{a}")
+
+
+def _asked_for_a(row: Observation) -> bool:
+    return isinstance(row.detail, DnsDetail) and row.detail.query_type == "A"
+
+
+def _is_answered(row: Observation) -> bool:
+    return row.failure in (None, Failure.HTTP_INVALID_REDIRECT) and getattr(row.detail, "status", None) is not None
+
+
+def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ...]:
+    """Public addresses that only we were given for the target's own name, unless a good certificate speaks for them:
+    whether the service is there for the control as well is worth a second question."""
+    here, there = Path(mine).hops[0], Path(control).hops[0]
+    if Path(mine).is_authenticated:
+        return ()
+    return tuple(sorted(here.public - there.public - here.secured))

@@ -1,0 +1,304 @@
+"""The rules, in the order in which they are asked: the first that holds decides the outcome.
+
+Law: pure and total. A rule is a row: a stable code, when it holds, what follows, and a sentence for people.
+Rules after the deciding one that hold with the same outcome add their method and their reason.
+`docs/rules.md` is written from this table. A change here raises RULES_VERSION and touches no recorded fact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from probe.classify import conditions as c
+from probe.classify.facts import Case
+from probe.model import Confidence, Method, Outcome
+
+RULES_VERSION = "1"
+
+Evidence = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table."""
+
+    code: str
+    outcome: Outcome
+    when: Callable[[Case], Evidence | None]
+    """The ids of the observations that show it; None when the rule does not hold."""
+    text: str
+    """One plain sentence; the names in braces are those of `sentence.words`."""
+    method: Method | None = None
+    confidence: Confidence | None = None
+    """A confidence that this evidence has by itself; where it is None, repetition and controls decide."""
+
+
+_OK, _BLOCKED, _DOWN = Outcome.OK, Outcome.BLOCKED, Outcome.DOWN
+_REFUSED, _INCONCLUSIVE = Outcome.REFUSED, Outcome.INCONCLUSIVE
+_DNS, _TCP, _TLS, _HTTP = Method.DNS, Method.TCP, Method.TLS, Method.HTTP
+
+RULES: tuple[Rule, ...] = (
+    # What this host's own state decides
+    Rule("host.offline", _INCONCLUSIVE, c.host_is_offline, "This machine has no working network: {why_offline}."),
+    Rule("service.retired", _DOWN, c.is_retired, "This service was closed by its owner on {retired}."),
+    Rule(
+        "host.no_route",
+        _INCONCLUSIVE,
+        c.has_no_route,
+        "This machine has no route to any address of {host}, so nothing was learned about the way there.",
+    ),
+    Rule(
+        "host.clock_wrong",
+        _INCONCLUSIVE,
+        c.clock_is_wrong,
+        "{host} shows the very certificate that the control accepts, but by this machine's clock it is not valid now:"
+        " the clock is wrong, or the service's certificate has just expired.",
+    ),
+    # It answered, as itself
+    Rule(
+        "http.refused",
+        _REFUSED,
+        c.is_refused,
+        "{host} itself, proven by its certificate, answers HTTP {status} here but not at the control:"
+        " the service turns this network or country away.",
+    ),
+    Rule("tls.verified_page", _OK, c.is_verified_page, "{host} answered with a verified certificate (HTTP {status})."),
+    Rule("tls.verified", _OK, c.is_verified_handshake, "{host} answered with a verified certificate."),
+    Rule("tcp.connected", _OK, c.is_connected, "{host} accepted the connection on port {port}."),
+    Rule("dns.resolved", _OK, c.is_resolved, "The resolver gives an address that the control's resolver gives too."),
+    Rule("http.same_page", _OK, c.is_same_page, "{host} answered with the page that the control is given too."),
+    # It works nowhere
+    Rule(
+        "dns.fails_everywhere",
+        _DOWN,
+        c.dns_fails_everywhere,
+        "{host} cannot be resolved to a public address from the control either.",
+    ),
+    Rule(
+        "tcp.fails_everywhere",
+        _DOWN,
+        c.tcp_fails_everywhere,
+        "{host} accepts no connection on port {port} from the control either.",
+    ),
+    Rule(
+        "tls.fails_everywhere",
+        _DOWN,
+        c.tls_fails_everywhere,
+        "{host} does not prove its identity to the control either ({problem}).",
+    ),
+    Rule(
+        "http.fails_everywhere",
+        _DOWN,
+        c.http_fails_everywhere,
+        "{host} gives no page to the control either ({problem}).",
+    ),
+    Rule("control.fails_too", _DOWN, c.control_fails_too, "The service does not work from the control either."),
+    # What cannot be judged
+    Rule(
+        "control.none",
+        _INCONCLUSIVE,
+        c.has_no_control,
+        "{what_failed}, and no control vantage point could be asked whether it works elsewhere.",
+    ),
+    Rule(
+        "control.disagrees",
+        _INCONCLUSIVE,
+        c.controls_disagree,
+        "{what_failed}, and the control vantage points disagree about it among themselves.",
+    ),
+    # The network is in the way, although it works from the control: the name
+    Rule(
+        "dns.injected",
+        _BLOCKED,
+        c.dns_injected,
+        "Two different answers came to one question for {host}: first a false one, then the one the control gets."
+        " Somebody on the way answers in the resolver's place.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "dns.bogon",
+        _BLOCKED,
+        c.dns_bogon,
+        "The resolver says that {host} is at {addresses}, where no public service can be;"
+        " the control gets real addresses.",
+        _DNS,
+    ),
+    Rule(
+        "dns.wrong_address",
+        _BLOCKED,
+        c.dns_wrong_address,
+        "The resolver sends {host} to {addresses}, which no control is given and where the service does not answer"
+        " even the control.",
+        _DNS,
+    ),
+    Rule("dns.nxdomain", _BLOCKED, c.dns_nxdomain, "The resolver says that {host} does not exist; it does.", _DNS),
+    Rule(
+        "dns.no_answer",
+        _BLOCKED,
+        c.dns_no_answer,
+        "The resolver says that {host} has no address; the control gets one.",
+        _DNS,
+    ),
+    Rule(
+        "dns.refused",
+        _BLOCKED,
+        c.dns_refused,
+        "The resolver refuses to answer for {host}; it answers the control's resolver's question without trouble.",
+        _DNS,
+    ),
+    Rule(
+        "dns.servfail",
+        _BLOCKED,
+        c.dns_servfail,
+        "The resolver fails for {host}; the control's resolver has the answer.",
+        _DNS,
+    ),
+    Rule(
+        "dns.timeout",
+        _BLOCKED,
+        c.dns_timeout,
+        "Questions for {host} get no answer, although the resolver answers others; the control gets one.",
+        _DNS,
+    ),
+    Rule(
+        "dns.garbled",
+        _BLOCKED,
+        c.dns_garbled,
+        "The answer for {host} is no proper answer; the control gets one.",
+        _DNS,
+    ),
+    # the connection
+    Rule(
+        "tcp.timeout",
+        _BLOCKED,
+        c.tcp_timeout,
+        "Connections to {host} (port {port}) get no answer here; the control connects to the same address.",
+        _TCP,
+    ),
+    Rule(
+        "tcp.reset",
+        _BLOCKED,
+        c.tcp_reset,
+        "Connections to {host} (port {port}) are cut while they are being made;"
+        " the control connects to the same address.",
+        _TCP,
+    ),
+    Rule(
+        "tcp.refused",
+        _BLOCKED,
+        c.tcp_refused,
+        "Connections to {host} (port {port}) are refused here; the control connects to the same address.",
+        _TCP,
+    ),
+    Rule(
+        "tcp.unreachable",
+        _BLOCKED,
+        c.tcp_unreachable,
+        "The network says that {host} cannot be reached; the control connects to the same address.",
+        _TCP,
+    ),
+    # the handshake
+    Rule(
+        "tls.reset_after_client_hello",
+        _BLOCKED,
+        c.tls_reset,
+        "The connection to {host} is cut right after the name was sent in the clear;"
+        " the control shakes hands with the same service.",
+        _TLS,
+    ),
+    Rule(
+        "tls.timeout_after_client_hello",
+        _BLOCKED,
+        c.tls_timeout,
+        "Nothing comes back from {host} once the name was sent in the clear;"
+        " the control shakes hands with the same service.",
+        _TLS,
+    ),
+    Rule(
+        "tls.eof_after_client_hello",
+        _BLOCKED,
+        c.tls_eof,
+        "The connection to {host} is closed right after the name was sent in the clear;"
+        " the control shakes hands with the same service.",
+        _TLS,
+    ),
+    Rule(
+        "tls.untrusted_certificate",
+        _BLOCKED,
+        c.tls_untrusted,
+        "Somebody answers in the place of {host} with a certificate that is not the service's ({problem});"
+        " the control sees a good one at the same address.",
+        _TLS,
+    ),
+    Rule(
+        "tls.broken_handshake",
+        _BLOCKED,
+        c.tls_broken,
+        "What answers for {host} here does not speak TLS properly; the control shakes hands with the same service.",
+        _TLS,
+    ),
+    # the page
+    Rule(
+        "http.reset",
+        _BLOCKED,
+        c.http_reset,
+        "The connection to {host} is cut once the page was asked for; the control gets the page.",
+        _HTTP,
+    ),
+    Rule(
+        "http.timeout",
+        _BLOCKED,
+        c.http_timeout,
+        "Nothing comes back once the page of {host} was asked for; the control gets the page.",
+        _HTTP,
+    ),
+    Rule(
+        "http.eof",
+        _BLOCKED,
+        c.http_eof,
+        "The connection to {host} is closed once the page was asked for; the control gets the page.",
+        _HTTP,
+    ),
+    Rule(
+        "http.redirect_elsewhere",
+        _BLOCKED,
+        c.http_redirected_elsewhere,
+        "Over plain HTTP, {target_host} sends visitors here to {elsewhere}; the control is sent nowhere of the kind.",
+        _HTTP,
+    ),
+    Rule(
+        "http.other_page",
+        _BLOCKED,
+        c.http_other_page,
+        "Over plain HTTP, another page comes back for {host} than the one the control is given.",
+        _HTTP,
+    ),
+    # What is left
+    Rule(
+        "dns.unconfirmed_address",
+        _INCONCLUSIVE,
+        c.has_unconfirmed_address,
+        "{host} is at other addresses here than at the control, and nothing shows whose they are.",
+    ),
+    Rule(
+        "http.asks_for_a_human",
+        _INCONCLUSIVE,
+        c.http_asks_for_a_human,
+        "A page that tests for humans came back over plain HTTP; who sent it cannot be told.",
+    ),
+    Rule(
+        "http.unclear_page",
+        _INCONCLUSIVE,
+        c.http_is_unclear,
+        "The page of {host} differs from the control's, but not enough to say that somebody else sent it.",
+    ),
+    Rule(
+        "http.no_page",
+        _INCONCLUSIVE,
+        c.http_failed,
+        "{what_failed}; this kind of failure alone does not tell who is at fault.",
+    ),
+    Rule("control.other_way", _INCONCLUSIVE, c.always, "{what_failed}, where the control did not pass."),
+)

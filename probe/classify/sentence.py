@@ -1,0 +1,84 @@
+"""The words that a rule's sentence is filled with."""
+
+from __future__ import annotations
+
+from probe.classify.facts import Case, Layer
+from probe.failure import Failure
+
+# What a failure word means to somebody who does not know the field.
+PLAIN: dict[Failure | None, str] = {
+    None: "no failure",
+    Failure.CONNECTION_REFUSED: "the connection is refused",
+    Failure.CONNECTION_RESET: "the connection is cut",
+    Failure.DNS_NO_ANSWER: "the name has no address",
+    Failure.DNS_NXDOMAIN: "the name does not exist",
+    Failure.DNS_REFUSED: "the resolver refuses to answer",
+    Failure.DNS_SERVFAIL: "the resolver fails",
+    Failure.EOF: "the connection is closed early",
+    Failure.GENERIC_TIMEOUT: "nothing answers in time",
+    Failure.HOST_UNREACHABLE: "the network says there is no way there",
+    Failure.HTTP_INVALID_REDIRECT: "the page redirects to nowhere",
+    Failure.NETWORK_UNREACHABLE: "the network says there is no way there",
+    Failure.SSL_FAILED_HANDSHAKE: "the handshake fails",
+    Failure.SSL_INVALID_CERTIFICATE: "the certificate is not valid now",
+    Failure.SSL_INVALID_HOSTNAME: "the certificate is for another name",
+    Failure.SSL_UNKNOWN_AUTHORITY: "the certificate is from an unknown authority",
+    Failure.TIMED_OUT: "nothing answers in time",
+}
+_AT = {
+    Layer.DNS: "{host} could not be resolved",
+    Layer.TCP: "No connection to {host} could be made",
+    Layer.TLS: "No secure connection to {host} could be made",
+    Layer.HTTP: "No page came from {host}",
+}
+
+
+def plain(failure: Failure | None) -> str:
+    """A failure in plain words."""
+    return PLAIN.get(failure) or str(failure).replace("_", " ")
+
+
+def sentence(text: str, case: Case) -> str:
+    """A rule's sentence about this case."""
+    return text.format_map(words(case))
+
+
+def words(case: Case) -> dict[str, str]:
+    """The names that a sentence may use, with what they stand for in this case."""
+    hop, target = case.end, case.mine.measurement.target
+    page = hop.page
+    elsewhere = [
+        later.host
+        for earlier, later in zip(case.mine.hops, case.mine.hops[1:], strict=False)
+        if later.host != earlier.host
+    ]
+    return {
+        "host": hop.host or target.host,
+        "target_host": target.host,
+        "port": str(hop.port or target.port or ""),
+        "addresses": " and ".join(sorted(hop.addresses)[:3]) or "no address",
+        "status": str(page.status) if page else "none",
+        "problem": _problem(case),
+        "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",
+        "retired": str(target.retired),
+        "why_offline": case.host.why_offline or "it reaches nothing",
+        "what_failed": _what_failed(case),
+    }
+
+
+def _problem(case: Case) -> str:
+    if case.mine.has_unfollowed_redirect:
+        return "its redirects have no end"
+    return plain(case.end.failure)
+
+
+def _what_failed(case: Case) -> str:
+    hop = case.end
+    host = hop.host or case.mine.measurement.target.host
+    if hop.failed is None:
+        if case.mine.has_unfollowed_redirect:
+            return f"The redirects of {host} have no end"
+        return f"{host} answered, but not in a way that proves who it is"
+    if hop.failed is Layer.DNS and hop.addresses:
+        return f"The resolver sends {host} to an address where no public service can be"
+    return f"{_AT[hop.failed].format(host=host)} ({plain(hop.failure)})"

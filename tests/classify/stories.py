@@ -1,0 +1,146 @@
+"""What a vantage point saw, told in a line an operation: for golden cases of the classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+
+from probe.failure import Failure
+from probe.model import (
+    Detail,
+    DnsDetail,
+    DnsRecord,
+    Host,
+    HttpDetail,
+    Measurement,
+    Observation,
+    Scheme,
+    Target,
+    TcpDetail,
+    TlsDetail,
+    Vantage,
+)
+
+HERE = Vantage(name="here", country="RU", asn=12389)
+CONTROL = Vantage(name="control", country="NL", asn=1103)
+ONLINE = Host(online=True)
+OFFLINE = Host(online=False, why_offline="there is no route to anywhere")
+
+HTTPS = Target(scheme=Scheme.HTTPS, host="line.me", port=443)
+HTTP = Target(scheme=Scheme.HTTP, host="line.me", port=80)
+TLS = Target(scheme=Scheme.TLS, host="line.me", port=443)
+TCP = Target(scheme=Scheme.TCP, host="long.line.me", port=5222)
+NAME = Target(scheme=Scheme.DNS, host="line.me", port=None)
+RETIRED = replace(HTTPS, retired=date(2019, 5, 31))
+
+REAL, REAL2, FORGED, STUB = "192.31.196.1", "192.31.196.2", "192.175.48.66", "192.175.48.77"
+
+
+@dataclass
+class Saw:
+    """Rows in the order in which they are told; every method gives the story back."""
+
+    rows: list[Observation] = field(default_factory=list)
+    hop: int = 0
+    host: str | None = None
+
+    def _row(self, detail: Detail, failure: Failure | None, tries: int) -> Saw:
+        for attempt in range(1, tries + 1):
+            number = len(self.rows) + 1
+            self.rows.append(
+                Observation(
+                    id=number,
+                    started=0.01 * number,
+                    runtime=0.01,
+                    attempt=attempt,
+                    hop=self.hop,
+                    failure=failure,
+                    detail=detail,
+                )
+            )
+        return self
+
+    def dns(
+        self, *addresses: str, failure: Failure | None = None, tries: int = 1, kind: str = "A", nth: int = 1
+    ) -> Saw:
+        records = tuple(DnsRecord(name="line.me", type=kind, value=value, ttl=60) for value in addresses)
+        detail = DnsDetail(
+            hostname=self.host or "line.me",
+            query_type=kind,
+            resolver_address="192.175.48.53",
+            resolver_port=53,
+            transport="udp",
+            response=nth,
+            rcode=None if failure is Failure.GENERIC_TIMEOUT else "NOERROR",
+            answers=records,
+        )
+        return self._row(detail, failure, tries)
+
+    def tcp(self, address: str, failure: Failure | None = None, *, tries: int = 1, port: int = 443) -> Saw:
+        return self._row(TcpDetail(address=address, port=port), failure, tries)
+
+    def tls(self, address: str, failure: Failure | None = None, *, tries: int = 1, leaf: str = "good") -> Saw:
+        finished = failure is None or (failure.value.startswith("ssl_") and failure is not Failure.SSL_FAILED_HANDSHAKE)
+        detail = TlsDetail(
+            address=address,
+            port=443,
+            server_name=self.host or "line.me",
+            tls_version="TLSv1.3" if finished else None,
+            certificates=(leaf,) if finished else (),
+        )
+        return self._row(detail, failure, tries)
+
+    def http(
+        self,
+        address: str,
+        status: int | None = 200,
+        *,
+        title: str | None = "LINE",
+        body: str = "body",
+        length: int = 9000,
+        headers: tuple[tuple[str, str], ...] = (("server", "line"), ("x-line-id", "7")),
+        failure: Failure | None = None,
+        tries: int = 1,
+        location: str | None = None,
+        url: str = "http://line.me/",
+    ) -> Saw:
+        detail = HttpDetail(
+            address=address,
+            port=80,
+            url=url,
+            status=status,
+            title=title,
+            body_sha256=body,
+            body_length=length,
+            headers=(*headers, *((("location", location),) if location else ())),
+        )
+        if failure is not None and failure is not Failure.HTTP_INVALID_REDIRECT:
+            detail = HttpDetail(address=address, port=80, url=url)
+        return self._row(detail, failure, tries)
+
+    def redirected(self, host: str) -> Saw:
+        """What follows happened one hop further, at another host."""
+        self.hop += 1
+        self.host = host
+        return self
+
+    def measured(self, target: Target, vantage: Vantage) -> Measurement:
+        return Measurement(
+            id="0199-test",
+            run_id="0199-run" if vantage is HERE else None,
+            target=target,
+            vantage=vantage,
+            started_at=datetime(2026, 11, 24, tzinfo=UTC),
+            runtime=1.0,
+            observations=tuple(self.rows),
+        )
+
+
+def well(address: str = REAL) -> Saw:
+    """A healthy HTTPS check."""
+    return Saw().dns(address).tcp(address).tls(address).http(address)
+
+
+def well_in_clear(address: str = REAL, **page: object) -> Saw:
+    """A healthy plain HTTP check."""
+    return Saw().dns(address).tcp(address, port=80).http(address, **page)  # type: ignore[arg-type]

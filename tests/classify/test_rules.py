@@ -1,0 +1,76 @@
+"""Every rule has a golden case, every case hits the rule it is for, and what must hold of all verdicts does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from probe.classify import RULES, classify
+from probe.model import Confidence, Measurement, Method, Observation, Outcome, Target
+from tests.classify.golden import GOLDEN, Golden
+from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, NAME, ONLINE, TCP, TLS, Saw
+
+
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: g.code)
+def test_golden_case(golden: Golden) -> None:
+    controls = [saw.measured(golden.target, CONTROL) for saw in golden.controls]
+    verdict = classify(golden.mine.measured(golden.target, HERE), controls, golden.host)
+    rule = next(rule for rule in RULES if rule.code == golden.code)
+    assert verdict.reasons[0].code == golden.code
+    assert verdict.outcome is rule.outcome
+    assert tuple(method.value for method in verdict.methods) == golden.methods
+    assert (verdict.confidence.value if verdict.confidence else None) == golden.confidence
+    assert "{" not in verdict.reasons[0].text
+
+
+def test_every_rule_has_a_case_and_every_code_is_one_rules() -> None:
+    codes = [rule.code for rule in RULES]
+    assert len(codes) == len(set(codes))
+    assert {golden.code for golden in GOLDEN} == set(codes)
+
+
+def test_blocked_rules_alone_name_a_method() -> None:
+    assert all((rule.outcome is Outcome.BLOCKED) == (rule.method is not None) for rule in RULES)
+
+
+ROWS = [row for golden in GOLDEN for saw in (golden.mine, *golden.controls) for row in saw.rows]
+rows = st.lists(st.sampled_from(ROWS), max_size=12)
+targets = st.sampled_from([HTTPS, HTTP, TLS, TCP, NAME])
+
+
+def measured(rows: list[Observation], target: Target, *, here: bool = True) -> Measurement:
+    numbered = [replace(row, id=number) for number, row in enumerate(rows, start=1)]
+    saw = Saw(rows=numbered)
+    return saw.measured(target, HERE if here else CONTROL)
+
+
+@settings(max_examples=500, deadline=None)
+@given(rows, st.lists(rows, max_size=2), targets)
+def test_there_is_always_a_verdict_whose_reasons_show_it(
+    mine: list[Observation], theirs: list[list[Observation]], target: Target
+) -> None:
+    measurement = measured(mine, target)
+    verdict = classify(measurement, [measured(each, target, here=False) for each in theirs], ONLINE)
+    known = {row.id for row in measurement.observations}
+    assert verdict.reasons
+    assert all(set(reason.observations) <= known for reason in verdict.reasons)
+    assert (verdict.outcome is Outcome.BLOCKED) == bool(verdict.methods) == isinstance(verdict.confidence, Confidence)
+    if verdict.outcome is Outcome.BLOCKED:
+        assert any(reason.observations for reason in verdict.reasons)
+    assert all(isinstance(method, Method) for method in verdict.methods)
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows, targets)
+def test_what_fails_for_the_control_in_the_same_way_is_never_blocked(mine: list[Observation], target: Target) -> None:
+    verdict = classify(measured(mine, target), [measured(mine, target, here=False)], ONLINE)
+    assert verdict.outcome is not Outcome.BLOCKED
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows, targets)
+def test_without_a_control_nothing_is_blocked(mine: list[Observation], target: Target) -> None:
+    assert classify(measured(mine, target), [], ONLINE).outcome is not Outcome.BLOCKED

@@ -1,0 +1,37 @@
+# Every command sets up what it needs: a virtual environment in .venv, made anew when pyproject.toml changes.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN_READY := .venv/ready-run
+DEV_READY := .venv/ready-dev
+
+.PHONY: run test demo lint docs clean
+.DEFAULT_GOAL := run
+
+run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
+	@$(BIN)/probe run; status=$$?; case $$status in 0|3|4) exit 0;; *) exit $$status;; esac
+
+test: $(DEV_READY) lint  ## everything that must hold
+	@$(BIN)/pytest -rs
+
+demo: $(DEV_READY)  ## the main job inside a simulated censored network
+	@$(BIN)/python -m tests.lab.demo
+
+lint: $(DEV_READY)  ## style, types, import laws
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/bin/python:
+	@sh scripts/venv "$(PYTHON)" .venv
+
+$(RUN_READY): pyproject.toml .venv/bin/python
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(DEV_READY): pyproject.toml .venv/bin/python
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(RUN_READY)

@@ -1,0 +1,5 @@
+"""`python -m probe`."""
+
+from probe.cli.main import main
+
+main()

@@ -1,0 +1,91 @@
+"""`probe control serve`: be a control vantage point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Refusal, Status
+
+app = typer.Typer(help="A control vantage point.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command("serve")
+def serve(
+    listen: Annotated[str, typer.Option("--listen", help="Where to listen, HOST:PORT.")],
+    targets: options.Lists = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", help="Tokens, one a line: who sends one may ask for any public host."),
+    ] = None,
+    open_to_all: Annotated[bool, typer.Option("--open", help="Anyone may ask for any public host.")] = False,
+    ttl: Annotated[float, typer.Option("--ttl", min=0, help="Seconds for which a measurement serves all.")] = 300.0,
+    ports: Annotated[
+        str | None, typer.Option("--ports", help="Ports that may be connected to, separated by commas.")
+    ] = None,
+    resolver: options.ResolverAddress = None,
+    timeout: options.Timeout = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Measure for others what they cannot reach: serve the control protocol over HTTP."""
+    import asyncio
+
+    from probe.cli.measuring import resolvers_of, services_of
+    from probe.cli.settings import load_config, vantage
+    from probe.control import access, limits, server, serving
+    from probe.steps.host import system_roots
+    from probe.steps.network import Network, Timeouts
+    from probe.targets import targets_of
+
+    host, port = _address(listen)
+    settings = load_config(config).config
+    seconds = timeout or settings.timeout
+    try:
+        tokens = access.read_tokens(token_file) if token_file else frozenset()
+        roots = system_roots()
+    except (OSError, ValueError) as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+    network = Network(
+        resolvers=resolvers_of(resolver or settings.resolver),
+        roots=roots,
+        timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
+    )
+    made = server.build(
+        server.ControlSettings(
+            ttl=ttl, ports=_ports(ports) if ports else limits.PORTS, tokens=tokens, open=open_to_all
+        ),
+        network,
+        vantage(settings),
+        access.listed_in(targets_of(services_of(targets))),
+    )
+    if open_to_all:
+        typer.echo("probe: --open: anyone who reaches this port may have any public host measured.", err=True)
+    try:
+        asyncio.run(
+            serving.serve(made, host, port, listening=lambda url: typer.echo(f"probe: listening on {url}", err=True))
+        )
+    except OSError as error:
+        raise Refusal(f"--listen {listen}: {error.strerror or error}", Status.USAGE) from None
+    return Status.OK
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise Refusal(f"--listen {text}: give HOST:PORT, as in 127.0.0.1:8080 (port 0 takes a free one)", Status.USAGE)
+    return host.strip("[]"), int(port)
+
+
+def _ports(text: str) -> frozenset[int]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and 0 < int(word) < 65536 for word in words):
+        raise Refusal(f"--ports {text}: give numbers from 1 to 65535, separated by commas", Status.USAGE)
+    return frozenset(map(int, words))

@@ -1,0 +1,71 @@
+"""`probe targets`: the target lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Refusal, Status
+
+app = typer.Typer(help="The target lists.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_services(targets: options.Lists = None, json: options.Json = False) -> int:
+    """The services, with how many targets each has."""
+    from probe.cli.measuring import services_of
+    from probe.form import dumps, service_json
+
+    for service in services_of(targets):
+        if json:
+            print(dumps(service_json(service)))
+            continue
+        closed = f", closed {service.retired}" if service.retired else ""
+        print(f"{service.id:<16} {service.title} ({len(service.endpoints)} targets{closed})")
+    return Status.OK
+
+
+@app.command("show")
+def show(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", help="Its id, as `probe targets list` shows it.")],
+    targets: options.Lists = None,
+    json: options.Json = False,
+) -> int:
+    """One service: every target, what it is for, where it is known from, and how sure that is."""
+    from probe.cli.measuring import services_of
+    from probe.form import dumps, service_json
+
+    services = services_of(targets)
+    found = next((each for each in services if each.id == service.lower()), None)
+    if found is None:
+        known = ", ".join(each.id for each in services)
+        raise Refusal(f"no service {service!r} in the lists (known: {known})", Status.USAGE)
+    if json:
+        print(dumps(service_json(found)))
+        return Status.OK
+    print(f"{found.title}, by {found.operator}, {found.homepage}")
+    if found.retired:
+        print(f"closed {found.retired}: {found.retired_reason or 'by its operator'}")
+    for endpoint in found.endpoints:
+        target = endpoint.target
+        print(
+            f"  {target.name:<48} {target.role or '':<12} {target.certainty:<11} {endpoint.purpose} [{endpoint.source}]"
+        )
+    return Status.OK
+
+
+@app.command("check")
+def check_files(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files or folders.")]) -> int:
+    """Are these target files right? Every fault with its file, line or key, and reason."""
+    from probe.targets import check
+
+    problems = check(files)
+    for problem in problems:
+        typer.echo(f"probe: {problem}", err=True)
+    if problems:
+        return Status.CONFIGURATION
+    typer.echo("No fault found.", err=True)
+    return Status.OK

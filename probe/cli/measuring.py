@@ -1,0 +1,205 @@
+"""`probe check` and `probe run`: measure now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Refusal, Status
+
+if TYPE_CHECKING:
+    from probe.cli.session import Job
+    from probe.cli.settings import Config
+    from probe.model import Service, Target
+    from probe.run import Pace
+    from probe.steps.network import Resolver
+
+_CONCURRENCY = 64
+_RATE = 20.0
+_PER_HOST = 4
+_JITTER = 0.5
+"""Seconds: enough that two probes started by the same timer do not march in step."""
+
+
+def check(
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="TARGET...", help="A domain, a URL, tcp://host:port, tls://host:port, or a service."),
+    ],
+    json: options.Json = False,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
+    control: options.Controls = None,
+    resolver: options.ResolverAddress = None,
+    timeout: options.Timeout = None,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Measure targets now, all at once, and say whether they are reachable."""
+    from probe.cli.session import carry_out
+    from probe.cli.settings import database, load_config
+    from probe.run import Pace
+    from probe.targets import TargetError, resolve
+
+    files = load_config(config)
+    try:
+        found = resolve(targets, _shipped())
+    except TargetError as error:
+        raise Refusal(str(error), Status.USAGE) from None
+    job = _job(
+        "check",
+        found,
+        config=files.config,
+        control=control,
+        resolver=resolver,
+        timeout=timeout,
+        database=None if no_save else database(db, files.config),
+        pace=Pace(concurrency=len(found)),
+        jitter=0.0,
+        json=json,
+    )
+    return carry_out(job)
+
+
+def run(
+    targets: options.Lists = None,
+    service: Annotated[
+        list[str] | None, typer.Option("--service", help="Only this service of the lists. May be repeated.")
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(
+            "--concurrency",
+            envvar="PROBE_CONCURRENCY",
+            min=1,
+            help="Measurements at once.",
+            show_default=str(_CONCURRENCY),
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", envvar="PROBE_RATE", min=0.01, help="New measurements a second.", show_default=f"{_RATE:g}"
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Finish the last run that was cut short.")] = False,
+    json: options.Json = False,
+    control: options.Controls = None,
+    resolver: options.ResolverAddress = None,
+    timeout: options.Timeout = None,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Measure whole target lists, and record what was found."""
+    from probe.cli.session import carry_out
+    from probe.cli.settings import database, load_config
+    from probe.run import Pace
+    from probe.targets import targets_of
+
+    files = load_config(config)
+    services = _chosen(services_of(targets), service)
+    pace = Pace(
+        concurrency=concurrency or files.config.concurrency or _CONCURRENCY,
+        rate=rate or files.config.rate or _RATE,
+        per_host=_PER_HOST,
+    )
+    job = _job(
+        "run",
+        targets_of(services),
+        config=files.config,
+        control=control,
+        resolver=resolver,
+        timeout=timeout,
+        database=database(db, files.config),
+        pace=pace,
+        jitter=_JITTER,
+        json=json,
+        resume=resume,
+    )
+    return carry_out(job)
+
+
+def _job(
+    command: str,
+    targets: tuple[Target, ...],
+    *,
+    config: Config,
+    control: list[str] | None,
+    resolver: str | None,
+    timeout: float | None,
+    database: Path | None,
+    pace: Pace,
+    jitter: float,
+    json: bool,
+    resume: bool = False,
+) -> Job:
+    from probe.cli.session import Job
+    from probe.cli.settings import controls, vantage
+    from probe.steps.network import Timeouts
+
+    seconds = timeout or config.timeout
+    return Job(
+        command=command,
+        targets=targets,
+        vantage=vantage(config),
+        controls=controls(control or [], config),
+        resolvers=resolvers_of(resolver or config.resolver),
+        timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
+        pace=pace,
+        jitter=jitter,
+        database=database,
+        json=json,
+        resume=resume,
+    )
+
+
+def resolvers_of(text: str | None) -> tuple[Resolver, ...]:
+    """The resolver that was named, or those of the system."""
+    from probe.address import parse
+    from probe.steps.host import system_resolvers
+    from probe.steps.network import Resolver
+
+    if text is None:
+        return system_resolvers()
+    address, port = text, "53"
+    if parse(text) is None:
+        address, _, port = text.rpartition(":")
+    parsed = parse(address)
+    if parsed is None or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise Refusal(f"--resolver {text}: give an address, or address:port ([address]:port for IPv6)", Status.USAGE)
+    return (Resolver(str(parsed), int(port)),)
+
+
+def _shipped() -> tuple[Service, ...]:
+    from probe.targets import TargetListError, shipped
+
+    try:
+        return shipped()
+    except TargetListError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+def services_of(paths: list[Path] | None) -> tuple[Service, ...]:
+    """The services of the lists that were named, or of the shipped ones."""
+    from probe.targets import TargetListError, load
+
+    if not paths:
+        return _shipped()
+    try:
+        return load(paths)
+    except TargetListError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+def _chosen(services: tuple[Service, ...], wanted: list[str] | None) -> tuple[Service, ...]:
+    if not wanted:
+        return services
+    known = {service.id for service in services}
+    for name in wanted:
+        if name not in known:
+            raise Refusal(
+                f"--service {name}: no such service in the lists (known: {', '.join(sorted(known))})", Status.USAGE
+            )
+    return tuple(service for service in services if service.id in wanted)

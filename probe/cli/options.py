@@ -1,0 +1,40 @@
+"""The options that several verbs share, each written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Database = Annotated[
+    Path | None,
+    typer.Option("--db", envvar="PROBE_DB", help="The database.", show_default="results/probe.sqlite in a checkout"),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", envvar="PROBE_CONFIG", help="The configuration file.", show_default="probe/probe.toml"),
+]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--control", envvar="PROBE_CONTROL", help="URL of a control vantage point, or `none`. May be repeated."
+    ),
+]
+ResolverAddress = Annotated[
+    str | None,
+    typer.Option("--resolver", envvar="PROBE_RESOLVER", help="Ask this resolver, IP[:PORT], instead of the system's."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout", envvar="PROBE_TIMEOUT", min=0.1, max=300, help="Seconds that one network operation may take."
+    ),
+]
+Lists = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--targets", help="A target list: a file or a folder of them. May be repeated.", show_default="shipped"
+    ),
+]

@@ -1,0 +1,114 @@
+"""`probe results` and `probe explain`: what was found before, read back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Refusal, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from probe.store import Store
+
+
+def results(
+    service: Annotated[str | None, typer.Option("--service", help="Of this service.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="Of this target, or of this host.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="ok, blocked, down, refused or inconclusive.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (ISO 8601, UTC).")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Of this run.")] = None,
+    json: options.Json = False,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Past verdicts, oldest first."""
+    from rich.console import Console
+
+    from probe.form import dumps, result_json
+    from probe.report.terminal import result_line
+    from probe.store import Filter
+
+    wanted = Filter(
+        service=service,
+        target=_target_name(target),
+        outcome=_outcome(outcome),
+        since=_moment(since),
+        run_id=run,
+    )
+    out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    with _open(db, config) as store:
+        for result in store.results(wanted):
+            if json:
+                print(dumps(result_json(result)))
+            else:
+                out.print(result_line(result))
+    return Status.OK
+
+
+def explain(
+    measurement: Annotated[str, typer.Argument(metavar="MEASUREMENT", help="Its id, or the beginning of it.")],
+    json: options.Json = False,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """The evidence behind one verdict, step by step."""
+    from probe.form import dumps, explain_json
+    from probe.report.terminal import explain_lines
+    from probe.store import StoreError
+
+    with _open(db, config) as store:
+        try:
+            result = store.result(measurement)
+        except StoreError as error:
+            raise Refusal(str(error), Status.USAGE) from None
+    if json:
+        print(dumps(explain_json(result)))
+    else:
+        print("\n".join(explain_lines(result)))
+    return Status.OK
+
+
+def _open(db: Path | None, config: Path | None) -> Store:
+    from probe.cli.settings import database, load_config
+    from probe.store import Store, StoreError
+
+    try:
+        return Store.open(database(db, load_config(config).config), create=False)
+    except StoreError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+def _outcome(text: str | None) -> str | None:
+    from probe.model import Outcome
+
+    if text is not None and text not in tuple(Outcome):
+        raise Refusal(f"--outcome {text}: give one of {', '.join(Outcome)}", Status.USAGE)
+    return text
+
+
+def _moment(text: str | None) -> datetime | None:
+    from probe.form import FormError, parse_time
+
+    try:
+        return parse_time(text) if text is not None else None
+    except FormError as error:
+        raise Refusal(f"--since: {error}; give 2026-11-24 or 2026-11-24T12:00:00Z", Status.USAGE) from None
+
+
+def _target_name(text: str | None) -> str | None:
+    """The name under which a target is recorded; a bare host stays one."""
+    from probe.targets import TargetError, parse
+
+    if text is None or "://" not in text:
+        return text.lower() if text else None
+    try:
+        return parse(text)[0].name
+    except TargetError as error:
+        raise Refusal(f"--target: {error}", Status.USAGE) from None

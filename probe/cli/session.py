@@ -1,0 +1,262 @@
+"""One run as a verb asks for it: rooms wired, targets measured, verdicts recorded, then printed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from probe import __version__
+from probe.address import parse
+from probe.classify import classify
+from probe.cli.errors import Refusal, Status
+from probe.control import ControlClient
+from probe.form import dumps, result_json
+from probe.identity import new_id
+from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage
+from probe.plan import Task, plan
+from probe.report.terminal import summary, verdict_lines
+from probe.run import Pace, Runner
+from probe.steps.errors import HostExhaustedError
+from probe.steps.host import look, system_roots
+from probe.steps.network import Network, Resolver, Timeouts
+from probe.store import Store, StoreError, Writer, process_token
+
+_STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
+
+_NO_CONTROL = "No control vantage point is set (--control URL), so a failure seen here cannot be told from an outage."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be measured, how, and where it goes."""
+
+    command: str
+    targets: tuple[Target, ...]
+    vantage: Vantage
+    controls: tuple[str, ...]
+    resolvers: tuple[Resolver, ...]
+    timeouts: Timeouts
+    pace: Pace
+    jitter: float
+    database: Path | None
+    """`None`: nothing is recorded."""
+    json: bool
+    resume: bool = False
+    """Go on with the last run that was killed, instead of a new one."""
+
+
+@dataclass(slots=True)
+class Session:
+    """A job while it is carried out: what it has told so far, and who stopped it."""
+
+    job: Job
+    outcomes: list[Outcome] = field(default_factory=list)
+    stopped_by: signal.Signals | None = None
+    out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
+    err: Console = field(
+        default_factory=lambda: Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    )
+
+    def show(self, result: Result) -> None:
+        """Prints one verdict."""
+        self.outcomes.append(result.verdict.outcome)
+        if self.job.json:
+            print(dumps(result_json(result)), flush=True)
+            return
+        for line in verdict_lines(result):
+            self.out.print(line)
+
+    def status(self) -> Status:
+        """What the process exits with (contract, Exit status)."""
+        if self.stopped_by is not None:
+            return _STATUS[self.stopped_by]
+        if Outcome.BLOCKED in self.outcomes:
+            return Status.BLOCKED
+        return Status.OK if all(outcome is Outcome.OK for outcome in self.outcomes) else Status.NOT_OK
+
+
+def carry_out(job: Job) -> Status:
+    """Measures the targets of a job, records and prints the verdicts, and returns the exit status.
+
+    Raises Refusal, with one line for the user, for a database that cannot be used and for a machine that is exhausted.
+    """
+    try:
+        roots = system_roots()
+    except (OSError, ValueError) as error:
+        raise Refusal(f"trusted roots: {error}", Status.CONFIGURATION) from None
+    network = Network(resolvers=job.resolvers, roots=roots, timeouts=job.timeouts)
+    try:
+        with _open(job) as store:
+            return asyncio.run(_carry_out(Session(job), network, store))
+    except StoreError as error:
+        raise Refusal(f"not recorded: {error}", Status.FAILED) from None
+    except HostExhaustedError as error:
+        text = f"this machine has run out of descriptors or memory ({error}); ask for less with --concurrency"
+        raise Refusal(text, Status.FAILED) from None
+
+
+@contextmanager
+def _open(job: Job) -> Iterator[Store | None]:
+    if job.database is None:
+        yield None
+        return
+    try:
+        store = Store.open(job.database)
+    except StoreError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+    with store:
+        yield store
+
+
+async def _carry_out(session: Session, network: Network, store: Store | None) -> Status:
+    job = session.job
+    names = [target.host for target in job.targets if parse(target.host) is None]
+    host, resolvers = await look(network.resolvers, list(dict.fromkeys(names)))
+    run, done = _begin(job, host, store)
+    if run is None:
+        session.err.print("There is no run to resume: every run in this database was finished.")
+        return Status.OK
+    if not host.online:
+        return _tell_offline(session, run)
+    left = [target for target in job.targets if (target.name, target.service) not in done]
+    tasks = plan(left, seed=secrets.randbits(64), jitter=job.jitter)
+    if await _measure(session, run, replace(network, resolvers=resolvers), tasks, store) and store is not None:
+        store.finish_run(run.id, datetime.now(UTC))
+    _close(session, run, len(tasks))
+    return session.status()
+
+
+def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[tuple[str, str | None]]]:
+    """The run that this job is, recorded, and which of its targets are measured already."""
+    if job.resume and store is not None:
+        unfinished = store.unfinished_run()
+        if unfinished is None:
+            return None, set()
+        return replace(unfinished, host=host, vantage=job.vantage), store.measured(unfinished.id)
+    now = datetime.now(UTC)
+    run = Run(
+        id=new_id(now),
+        command=job.command,
+        vantage=job.vantage,
+        host=host,
+        started_at=now,
+        process=process_token(),
+        software=f"probe {__version__}",
+        settings={
+            "controls": list(job.controls),
+            "concurrency": job.pace.concurrency,
+            "rate": job.pace.rate,
+            "timeout_tcp": job.timeouts.tcp,
+            "targets": len(job.targets),
+        },
+    )
+    if store is not None:
+        store.begin_run(run)
+    return run, set()
+
+
+async def _measure(session: Session, run: Run, network: Network, tasks: Sequence[Task], store: Store | None) -> bool:
+    """Measures the tasks; True when all of them were, False when somebody stopped it."""
+    job = session.job
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(ControlClient(url)) for url in job.controls]
+        writer = await stack.enter_async_context(Writer(store)) if store is not None else None
+        advance = stack.enter_context(_progress(session, len(tasks)))
+
+        async def sink(result: Result) -> None:
+            if writer is not None:
+                await writer.put(result)  # what was printed is in the file
+            session.show(result)
+            advance()
+
+        runner = Runner(
+            run_id=run.id,
+            vantage=job.vantage,
+            host=run.host,
+            network=network,
+            pace=job.pace,
+            controls=clients,
+            sink=sink,
+        )
+        async with _stopping(session, runner.stop):
+            finished = await runner.run(tasks)
+    for problem in dict.fromkeys(problem for client in clients for problem in client.problems):
+        session.err.print(f"control: {problem}")
+    return finished
+
+
+@asynccontextmanager
+async def _stopping(session: Session, stop: asyncio.Event) -> AsyncIterator[None]:
+    """SIGINT and SIGTERM end the run cleanly; a second one ends the process as the system would."""
+    loop = asyncio.get_running_loop()
+
+    def end(number: signal.Signals) -> None:
+        session.stopped_by = number
+        stop.set()
+        for each in _STATUS:
+            loop.remove_signal_handler(each)
+
+    for number in _STATUS:
+        loop.add_signal_handler(number, end, number)
+    try:
+        yield
+    finally:
+        for number in _STATUS:
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _progress(session: Session, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, when that is a terminal and stdout is not one that verdicts already scroll over."""
+    if not session.err.is_terminal or total < 2:
+        yield lambda: None
+        return
+    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=session.err, transient=True) as bar:
+        task = bar.add_task("measuring", total=total)
+        yield lambda: bar.advance(task)
+
+
+def _tell_offline(session: Session, run: Run) -> Status:
+    """No network: nothing is measured and nothing is recorded but the run; scripts get a line a target all the same."""
+    job, host = session.job, run.host
+    if job.json:
+        for target in job.targets:
+            empty = Measurement(
+                id=new_id(run.started_at),
+                run_id=run.id,
+                target=target,
+                vantage=job.vantage,
+                started_at=run.started_at,
+                runtime=0.0,
+                observations=(),
+            )
+            session.show(Result(measurement=empty, controls=(), verdict=classify(empty, (), host)))
+    session.err.print(f"This machine has no network: {host.why_offline}. Nothing was measured.")
+    return Status.OFFLINE
+
+
+def _close(session: Session, run: Run, planned: int) -> None:
+    job = session.job
+    if session.stopped_by is not None:
+        left = planned - len(session.outcomes)
+        how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
+        session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
+    if not job.controls and any(o is Outcome.INCONCLUSIVE for o in session.outcomes):
+        session.err.print(_NO_CONTROL)
+    kept = f" Recorded in {_short(job.database)}, run {run.id}." if job.database else ""
+    session.err.print(f"{summary(session.outcomes)}.{kept}")
+
+
+def _short(path: Path | None) -> str:
+    return os.path.relpath(path) if path and Path(os.path.relpath(path)).parts[:1] != ("..",) else str(path)

@@ -1,0 +1,120 @@
+"""The settings of one call: flag, then `PROBE_*`, then the configuration file, then the default.
+
+Law: looked up here and nowhere else. Typer has already put the environment under the flags.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from probe.cli.errors import Refusal, Status
+from probe.model import Vantage
+
+_CHECKOUT = Path(__file__).parents[2]
+_LONGEST = 1 << 20
+
+
+class VantageTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[vantage]`: where this probe stands, as its owner says it."""
+
+    name: str | None = None
+    country: str | None = None
+    asn: int | None = None
+    network: str | None = None
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The configuration file, `probe.toml`."""
+
+    database: str | None = None
+    control: tuple[str, ...] = ()
+    resolver: str | None = None
+    timeout: float | None = None
+    concurrency: int | None = None
+    rate: float | None = None
+    vantage: VantageTable = VantageTable()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Which configuration is in force, and where it came from."""
+
+    config: Config
+    source: Path | None
+
+
+def load_config(named: Path | None) -> Files:
+    """Reads `--config`, else the user's file, else the system's; none of them is fine."""
+    if named is not None:
+        return Files(config=_read(named), source=named)
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    for path in (home / "probe" / "probe.toml", Path("/etc/probe/probe.toml")):
+        if path.is_file():
+            return Files(config=_read(path), source=path)
+    return Files(config=Config(), source=None)
+
+
+def _read(path: Path) -> Config:
+    try:
+        if path.stat().st_size > _LONGEST:
+            raise Refusal(f"{path}: larger than 1 MiB, so not a configuration file", Status.CONFIGURATION)
+        return msgspec.toml.decode(path.read_bytes(), type=Config)
+    except OSError as error:
+        raise Refusal(f"{path}: cannot be read: {error.strerror}", Status.CONFIGURATION) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        keys = ", ".join(Config.__struct_fields__)
+        raise Refusal(f"{path}: {error} (keys: {keys})", Status.CONFIGURATION) from None
+
+
+def database(flag: Path | None, config: Config) -> Path:
+    """Where verdicts are recorded (contract, Database)."""
+    if flag is not None:
+        return flag
+    if config.database is not None:
+        return Path(config.database).expanduser()
+    state = os.environ.get("STATE_DIRECTORY")
+    if state:
+        return Path(state.split(":")[0]) / "probe.sqlite"
+    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
+        return _CHECKOUT / "results" / "probe.sqlite"
+    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return home / "probe" / "probe.sqlite"
+
+
+def controls(flags: list[str], config: Config) -> tuple[str, ...]:
+    """The control vantage points to ask, as URLs; `none` alone means none."""
+    urls = tuple(flags) or config.control
+    if "none" in urls:
+        if len(urls) > 1:
+            raise Refusal("--control none cannot stand beside another control", Status.USAGE)
+        return ()
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Refusal(
+                f"--control {url}: not an http:// or https:// URL; give the address of a control, or none", Status.USAGE
+            )
+    return tuple(dict.fromkeys(urls))
+
+
+def vantage(config: Config) -> Vantage:
+    """Where this probe stands: environment, then configuration; what nobody said is unknown."""
+    table = config.vantage
+    country = os.environ.get("PROBE_VANTAGE_COUNTRY") or table.country or "ZZ"
+    if not (len(country) == 2 and country.isascii() and country.isalpha()):
+        raise Refusal(f"vantage country {country!r}: give two letters, as in ISO 3166-1, or ZZ", Status.CONFIGURATION)
+    asn = os.environ.get("PROBE_VANTAGE_ASN") or str(table.asn or 0)
+    digits = asn.upper().removeprefix("AS")
+    if not (digits.isascii() and digits.isdigit() and int(digits) < 1 << 32):
+        raise Refusal(f"vantage asn {asn!r}: give a number below 4294967296, or 0", Status.CONFIGURATION)
+    return Vantage(
+        name=os.environ.get("PROBE_VANTAGE_NAME") or table.name or "here",
+        country=country.upper(),
+        asn=int(digits),
+        network=os.environ.get("PROBE_VANTAGE_NETWORK") or table.network,
+    )

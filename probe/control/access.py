@@ -1,0 +1,71 @@
+"""Who may have what measured: everybody what is on the lists, holders of a token any public host.
+
+Law: decided before anything is sent. Whatever is decided here, the guard at connect time still stands.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+
+from probe.model import Target
+
+Listed = Callable[[Target], bool]
+
+_WEB_PORTS = frozenset({80, 443})
+_SCHEME = "bearer"
+
+
+def listed_in(targets: Iterable[Target]) -> Listed:
+    """Is a target on these lists? When its host is, with a port listed for that host, or a web port.
+
+    Path and scheme do not matter: a person who checks `wechat.com` asks for https and http of it. A `dns://`
+    target has no port, so its host decides.
+    """
+    ports: dict[str, set[int | None]] = defaultdict(lambda: {None, *_WEB_PORTS})
+    for target in targets:
+        ports[target.host].add(target.port)
+    known = dict(ports)
+    return lambda target: target.port in known.get(target.host, frozenset())
+
+
+def read_tokens(path: Path) -> frozenset[str]:
+    """The tokens of a file, one a line. Raises OSError, and ValueError when there is none in it or one has spaces."""
+    tokens = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    for number, token in enumerate(tokens, start=1):
+        if not token.isascii() or len(token.split()) != 1:
+            raise ValueError(f"{path}: token {number} must be one word of ASCII characters")
+    if not tokens:
+        raise ValueError(f"{path}: holds no token")
+    return frozenset(tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """The rule of one control."""
+
+    listed: Listed
+    tokens: frozenset[str] = frozenset()
+    open: bool = False
+
+    def of(self, authorization: str | None) -> Listed:
+        """Which targets the sender of this `Authorization` header may ask for. Raises HTTPException 401."""
+        if authorization is not None and not self._knows(authorization):
+            raise HTTPException(401, "this token is not known here", {"WWW-Authenticate": "Bearer"})
+        return _any_target if self.open or authorization is not None else self.listed
+
+    def _knows(self, authorization: str) -> bool:
+        scheme, _, token = authorization.partition(" ")
+        given = token.strip().encode("utf-8", "replace")
+        # All of them are compared, so that the time taken says nothing about which came close.
+        matches = [hmac.compare_digest(given, each.encode()) for each in self.tokens]
+        return scheme.lower() == _SCHEME and any(matches)
+
+
+def _any_target(target: Target) -> bool:
+    return True

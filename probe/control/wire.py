@@ -1,0 +1,204 @@
+"""The form between a probe and a control: the request of `POST /v1/measure` and the lines that answer it.
+
+Law: pure, both directions side by side. The reader takes nothing for granted: size, count, range and type of
+everything are checked, whichever side is hostile. Bodies and certificates are never sent, only what rows say of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from probe.form import (
+    FormError,
+    measurement_json,
+    observation_from_json,
+    observation_json,
+    parse_time,
+    vantage_from_json,
+)
+from probe.model import Measurement, Observation, Target, Vantage
+
+MEASURE_PATH = "/v1/measure"
+HEALTH_PATH = "/healthz"
+LINES = "application/x-ndjson"
+"""Media type of the answer."""
+
+MOST_LINE_BYTES = 1024 * 1024
+MOST_OBSERVATIONS = 200
+_LONGEST_SECONDS = 3600.0
+_LARGEST_NUMBER = 2**53
+"""What every reader of JSON, and a database, can hold."""
+_LONGEST_NAME = 200
+_LONGEST_REASON = 300
+_LARGEST_ASN = 2**32 - 1
+
+# The columns of a verdict line that a control answers with; run and service are the caller's own matter.
+_COLUMNS = ("measurement_id", "target", "vantage", "started_at", "runtime")
+
+T = TypeVar("T")
+
+
+class WireError(ValueError):
+    """What came over the wire does not have the form it must have; the text says how."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One target that a probe wants measured."""
+
+    target: str
+    """As `Target.name` writes it."""
+    addresses: list[str] = field(default_factory=list)
+    """Addresses that the asking vantage point saw, to be connected to as well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    targets: list[Ask]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a control says it measured, without the target: that is the caller's own record."""
+
+    measurement_id: str
+    vantage: Vantage
+    started_at: datetime
+    runtime: float
+    observations: tuple[Observation, ...]
+
+    def of(self, target: Target) -> Measurement:
+        """The measurement, as one of `target`."""
+        return Measurement(
+            id=self.measurement_id,
+            run_id=None,
+            target=target,
+            vantage=self.vantage,
+            started_at=self.started_at,
+            runtime=self.runtime,
+            observations=self.observations,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The answer for one target: what was seen, or why nothing was measured."""
+
+    target: str
+    seen: Seen | None = None
+    error: str | None = None
+
+
+def request_body(asks: Sequence[Ask]) -> bytes:
+    """The body of `POST /v1/measure`."""
+    return msgspec.json.encode(_Request(targets=list(asks)))
+
+
+def read_request(body: bytes) -> tuple[Ask, ...]:
+    """The asks of a request. Raises WireError; how many there may be is the server's matter."""
+    return tuple(decode(body, _Request).targets)
+
+
+def measurement_line(measurement: Measurement) -> bytes:
+    """The line for a target that was measured; an error line when it would be longer than a reader takes."""
+    count = len(measurement.observations)
+    if count > MOST_OBSERVATIONS:
+        return error_line(measurement.target.name, f"{count} observations, at most {MOST_OBSERVATIONS} are sent")
+    facts = measurement_json(measurement)
+    row: dict[str, Any] = {name: facts[name] for name in _COLUMNS}
+    row["observations"] = [observation_json(each) for each in measurement.observations]
+    line = msgspec.json.encode(row) + b"\n"
+    if len(line) > MOST_LINE_BYTES:
+        return error_line(measurement.target.name, f"the answer is over {MOST_LINE_BYTES} bytes")
+    return line
+
+
+def error_line(target: str, reason: str) -> bytes:
+    """The line for a target that was not measured."""
+    return msgspec.json.encode({"target": target, "error": reason}) + b"\n"
+
+
+def read_line(line: bytes) -> Line:
+    """One line of an answer. Raises WireError."""
+    if len(line) > MOST_LINE_BYTES:
+        raise WireError(f"a line is over {MOST_LINE_BYTES} bytes")
+    row = decode(line, dict[str, Any])
+    target, error = row.get("target"), row.get("error")
+    if not isinstance(target, str):
+        raise WireError("a line without a target")
+    if error is not None:
+        return Line(target=target, error=printable(str(error), _LONGEST_REASON))
+    try:
+        _check_numbers(row)
+        return Line(target=target, seen=_seen(row))
+    except (FormError, OverflowError, RecursionError) as wrong:  # times before year 1, objects nested too deep
+        raise WireError(str(wrong)) from None
+
+
+def _seen(row: dict[str, Any]) -> Seen:
+    vantage, started_at = vantage_from_json(row.get("vantage")), parse_time(row.get("started_at", ""))
+    identity, runtime, rows = row.get("measurement_id"), row.get("runtime"), row.get("observations")
+    if not isinstance(identity, str) or not 0 < len(identity) <= _LONGEST_NAME:
+        raise WireError("measurement_id is missing or too long")
+    if isinstance(runtime, bool) or not isinstance(runtime, int | float):
+        raise WireError("runtime is missing")
+    if not isinstance(rows, list) or len(rows) > MOST_OBSERVATIONS:
+        raise WireError(f"observations must be a list of at most {MOST_OBSERVATIONS}")
+    observations = tuple(observation_from_json(each) for each in rows)
+    check_vantage(vantage)
+    durations = [runtime, *(each.started for each in observations), *(each.runtime for each in observations)]
+    if not all(0 <= seconds <= _LONGEST_SECONDS for seconds in durations):
+        raise WireError("a duration is out of range")
+    if len({each.id for each in observations}) != len(observations):
+        raise WireError("two observations have the same id")
+    return Seen(
+        measurement_id=identity,
+        vantage=vantage,
+        started_at=started_at,
+        runtime=float(runtime),
+        observations=observations,
+    )
+
+
+def check_vantage(vantage: Vantage) -> None:
+    """Raises WireError for a vantage point that none can be."""
+    country = vantage.country
+    if not 0 < len(vantage.name) <= _LONGEST_NAME or len(vantage.network or "") > _LONGEST_NAME:
+        raise WireError("the vantage point's name is missing or too long")
+    if len(country) != 2 or not (country.isascii() and country.isalpha() and country.isupper()):
+        raise WireError("the vantage point's country is no ISO 3166-1 alpha-2 code")
+    if not 0 <= vantage.asn <= _LARGEST_ASN:
+        raise WireError("the vantage point's ASN is out of range")
+
+
+def _check_numbers(value: Any) -> None:
+    if any(abs(number) > _LARGEST_NUMBER for number in _numbers(value)):
+        raise WireError("a number is out of range")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(inner)
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """JSON of this type. Raises WireError for anything else, whatever it is."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise WireError(f"not the JSON that belongs here: {error}") from None
+    except RecursionError:
+        raise WireError("not the JSON that belongs here: nested too deep") from None
+
+
+def printable(text: str, longest: int) -> str:
+    """Text from elsewhere with nothing in it that moves a cursor, cut at `longest` characters."""
+    return "".join(each if each.isprintable() else " " for each in text[:longest]).strip()

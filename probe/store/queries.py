@@ -1,0 +1,196 @@
+"""Reading back: rows joined into the records they were.
+
+Law: reads only, within the one snapshot that the connection sees. Nothing that grows with the file is held in memory.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from probe.form import parse_time, time_text
+from probe.model import HttpDetail, Measurement, Observation, Result, Run, TlsDetail, Vantage
+from probe.store import rows
+from probe.store.problem import StoreError
+from probe.store.process import is_alive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which results are wanted; what is None does not narrow."""
+
+    service: str | None = None
+    """The id of a service."""
+    target: str | None = None
+    """The name of a target (`https://host/path`), or a host."""
+    outcome: str | None = None
+    """Of the newest verdict."""
+    since: datetime | None = None
+    """Begun at this moment or later."""
+    run_id: str | None = None
+    limit: int | None = None
+    """The newest so many; they still come oldest first."""
+
+
+# One row a measurement: its own columns, and those of what it points at under other names.
+_MEASUREMENT = """
+    SELECT measurement.id, measurement.target_id, measurement.vantage_id, measurement.started_at,
+           measurement.runtime, {run_id} AS run_id,
+           target.scheme, target.host, target.port, target.path, target.service, target.role, target.certainty,
+           target.retired,
+           vantage.name, vantage.country, vantage.asn, vantage.network
+           {more}
+    FROM {table} AS measurement
+    JOIN target ON target.id = measurement.target_id
+    JOIN vantage ON vantage.id = measurement.vantage_id
+    {join}
+"""
+_RESULT = _MEASUREMENT.format(
+    table="measurement",
+    run_id="measurement.run_id",
+    more=""", verdict.id AS verdict_id, verdict.measurement_id, verdict.outcome, verdict.methods,
+           verdict.confidence, verdict.rules_version, verdict.controls""",
+    join="JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)",
+)
+_CONTROLS = _MEASUREMENT.format(
+    table="control_measurement",
+    run_id="NULL",
+    more="",
+    join="""JOIN comparison ON comparison.control_measurement_id = measurement.id
+    WHERE comparison.measurement_id = ? ORDER BY comparison.number""",
+)
+_CONDITIONS = {
+    "service": "target.service = :service",
+    "target": "(target.name = :target OR target.host = :target)",
+    "outcome": "verdict.outcome = :outcome",
+    "since": "measurement.started_at >= :since",
+    "run_id": "measurement.run_id = :run_id",
+}
+_ORDER = "started_at, id"
+
+
+def results(connection: sqlite3.Connection, wanted: Filter, *, with_bodies: bool) -> Iterator[Result]:
+    """What `wanted` names, oldest first."""
+    values = {name: getattr(wanted, name) for name in _CONDITIONS}
+    conditions = [sql for name, sql in _CONDITIONS.items() if values[name] is not None]
+    if wanted.since is not None:
+        values["since"] = time_text(wanted.since)
+    sql = f"{_RESULT} WHERE {' AND '.join(conditions)}" if conditions else _RESULT
+    if wanted.limit is None:
+        sql = f"{sql} ORDER BY measurement.started_at, measurement.id"
+    else:
+        newest = f"{sql} ORDER BY measurement.started_at DESC, measurement.id DESC LIMIT :limit"
+        sql = f"SELECT * FROM ({newest}) ORDER BY {_ORDER}"  # noqa: S608 - literals only
+        values["limit"] = wanted.limit
+    for row in connection.execute(sql, values):
+        yield _result(connection, row, with_bodies=with_bodies)
+
+
+def result(connection: sqlite3.Connection, measurement_id: str, *, with_bodies: bool) -> Result:
+    """The one measurement whose id this is, or begins with it."""
+    sql = "SELECT id FROM measurement WHERE id >= :begin AND substr(id, 1, length(:begin)) = :begin ORDER BY id LIMIT 2"
+    found = [row["id"] for row in connection.execute(sql, {"begin": measurement_id})] if measurement_id else []
+    if not found:
+        raise StoreError(f"there is no measurement {measurement_id!r}; `probe results` shows the ids")
+    if len(found) > 1 and found[0] != measurement_id:
+        raise StoreError(f"several measurements begin with {measurement_id}; give more of the id")
+    row = connection.execute(f"{_RESULT} WHERE measurement.id = ?", found[:1]).fetchone()
+    return _result(connection, row, with_bodies=with_bodies)
+
+
+def run(connection: sqlite3.Connection, run_id: str) -> Run:
+    """The run of this id."""
+    found = next(_runs(connection, "run.id = ?", run_id), None)
+    if found is None:
+        raise StoreError(f"there is no run {run_id!r}; `probe results --json` shows the ids")
+    return found
+
+
+def unfinished_run(connection: sqlite3.Connection) -> Run | None:
+    """The newest unfinished run of the verb `run` whose process has ended."""
+    unfinished = _runs(connection, "run.command = ? AND run.finished_at IS NULL", "run")
+    return next((found for found in unfinished if not is_alive(found.process)), None)
+
+
+def measured(connection: sqlite3.Connection, run_id: str) -> set[tuple[str, str | None]]:
+    """Name and service of each target with a measurement in the run."""
+    sql = """SELECT target.name, target.service FROM measurement JOIN target ON target.id = measurement.target_id
+             WHERE measurement.run_id = ?"""
+    return {(row["name"], row["service"]) for row in connection.execute(sql, (run_id,))}
+
+
+def has_body(connection: sqlite3.Connection, sha256: str) -> bool:
+    """Whether this body is kept already."""
+    return connection.execute("SELECT 1 FROM body WHERE sha256 = ?", (sha256,)).fetchone() is not None
+
+
+def _runs(connection: sqlite3.Connection, condition: str, value: str) -> Iterator[Run]:
+    """Newest first."""
+    sql = f"SELECT * FROM run WHERE {condition} ORDER BY started_at DESC, id DESC"  # noqa: S608 - literals only
+    for row in connection.execute(sql, (value,)):
+        yield rows.run_from_row(row, _vantage(connection, row["vantage_id"]))
+
+
+def _vantage(connection: sqlite3.Connection, vantage_id: int) -> Vantage:
+    return rows.vantage_from_row(connection.execute("SELECT * FROM vantage WHERE id = ?", (vantage_id,)).fetchone())
+
+
+def _result(connection: sqlite3.Connection, row: sqlite3.Row, *, with_bodies: bool) -> Result:
+    try:
+        reasons = connection.execute("SELECT * FROM reason WHERE verdict_id = ? ORDER BY number", (row["verdict_id"],))
+        controls = connection.execute(_CONTROLS, (row["id"],)).fetchall()
+        return Result(
+            measurement=_measurement(connection, "observation", row, with_bodies=with_bodies),
+            controls=tuple(
+                _measurement(connection, "control_observation", control, with_bodies=with_bodies)
+                for control in controls
+            ),
+            verdict=rows.verdict_from_row(row, tuple(map(rows.reason_from_row, reasons))),
+        )
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise StoreError(f"measurement {row['id']} cannot be read: {error}; was the file changed by hand?") from error
+
+
+def _measurement(
+    connection: sqlite3.Connection, observations: str, row: sqlite3.Row, *, with_bodies: bool
+) -> Measurement:
+    sql = f"SELECT * FROM {observations} WHERE measurement_id = ? ORDER BY id"  # noqa: S608 - a name of our own
+    observed = tuple(rows.observation_from_row(each) for each in connection.execute(sql, (row["id"],)))
+    return Measurement(
+        id=row["id"],
+        run_id=row["run_id"],
+        target=rows.target_from_row(row),
+        vantage=rows.vantage_from_row(row),
+        started_at=parse_time(row["started_at"]),
+        runtime=row["runtime"],
+        observations=observed,
+        bodies=_bodies(connection, observed) if with_bodies else {},
+        certificates=_certificates(connection, observed) if with_bodies else {},
+    )
+
+
+def _bodies(connection: sqlite3.Connection, observed: tuple[Observation, ...]) -> dict[str, bytes]:
+    hashes = [o.detail.body_sha256 for o in observed if isinstance(o.detail, HttpDetail)]
+    return {
+        sha256: zlib.decompress(kept)
+        for sha256, kept in _blobs(connection, "SELECT compressed FROM body WHERE sha256 = ?", hashes)
+    }
+
+
+def _certificates(connection: sqlite3.Connection, observed: tuple[Observation, ...]) -> dict[str, bytes]:
+    hashes = [sha256 for o in observed if isinstance(o.detail, TlsDetail) for sha256 in o.detail.certificates]
+    return dict(_blobs(connection, "SELECT der FROM certificate WHERE sha256 = ?", hashes))
+
+
+def _blobs(connection: sqlite3.Connection, sql: str, hashes: list[Any]) -> Iterator[tuple[str, bytes]]:
+    """Those of the hashes that something is kept for."""
+    for sha256 in filter(None, dict.fromkeys(hashes)):
+        row = connection.execute(sql, (sha256,)).fetchone()
+        if row is not None:
+            yield sha256, row[0]

@@ -1,0 +1,184 @@
+"""Records as rows, and rows as records again: what is read back is equal to what was written.
+
+Law: pure; no SQL. One function each way for each record.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from probe.form import dumps, observation_from_json, observation_json, parse_time, time_text
+from probe.model import (
+    Certainty,
+    Confidence,
+    Host,
+    Measurement,
+    Method,
+    Observation,
+    Outcome,
+    Reason,
+    Role,
+    Run,
+    Scheme,
+    StepName,
+    Target,
+    Vantage,
+    Verdict,
+    detail_columns,
+)
+from probe.store.schema import DETAIL_COLUMNS, OBSERVATION_COLUMNS
+
+Row = Mapping[str, Any] | sqlite3.Row
+
+
+def vantage_row(vantage: Vantage) -> dict[str, Any]:
+    return {"name": vantage.name, "country": vantage.country, "asn": vantage.asn, "network": vantage.network}
+
+
+def vantage_from_row(row: Row) -> Vantage:
+    return Vantage(name=row["name"], country=row["country"], asn=row["asn"], network=row["network"])
+
+
+def target_row(target: Target) -> dict[str, Any]:
+    return {
+        "name": target.name,
+        "scheme": target.scheme.value,
+        "host": target.host,
+        "port": target.port,
+        "path": target.path,
+        "service": target.service,
+        "role": target.role.value if target.role else None,
+        "certainty": target.certainty.value,
+        "retired": target.retired.isoformat() if target.retired else None,
+    }
+
+
+def target_from_row(row: Row) -> Target:
+    return Target(
+        scheme=Scheme(row["scheme"]),
+        host=row["host"],
+        port=row["port"],
+        path=row["path"],
+        service=row["service"],
+        role=Role(row["role"]) if row["role"] else None,
+        certainty=Certainty(row["certainty"]),
+        retired=date.fromisoformat(row["retired"]) if row["retired"] else None,
+    )
+
+
+def run_row(run: Run, vantage_id: int) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": f"{run.started_at:%Y-%m-%d %H:%M:%S} {run.command} at {_place(run.vantage)}",
+        "command": run.command,
+        "vantage_id": vantage_id,
+        "started_at": time_text(run.started_at),
+        "finished_at": time_text(run.finished_at) if run.finished_at else None,
+        "process": run.process,
+        "software": run.software,
+        "host": dumps(run.host),
+        "settings": dumps(dict(run.settings)),
+    }
+
+
+def run_from_row(row: Row, vantage: Vantage) -> Run:
+    return Run(
+        id=row["id"],
+        command=row["command"],
+        vantage=vantage,
+        host=msgspec.json.decode(row["host"], type=Host),
+        started_at=parse_time(row["started_at"]),
+        finished_at=parse_time(row["finished_at"]) if row["finished_at"] else None,
+        process=row["process"],
+        software=row["software"],
+        settings=msgspec.json.decode(row["settings"]),
+    )
+
+
+def measurement_row(measurement: Measurement, target_id: int, vantage_id: int) -> dict[str, Any]:
+    """The columns that a measurement of ours and one of a control have in common: all but `run_id`."""
+    return {
+        "id": measurement.id,
+        "title": f"{measurement.target.name} {time_text(measurement.started_at)[:16].replace('T', ' ')}",
+        "target_id": target_id,
+        "vantage_id": vantage_id,
+        "started_at": time_text(measurement.started_at),
+        "runtime": measurement.runtime,
+    }
+
+
+def observation_row(measurement_id: str, observation: Observation) -> dict[str, Any]:
+    """The JSON form with its lists as text, and its times as exact as they were measured."""
+    row: dict[str, Any] = dict.fromkeys(OBSERVATION_COLUMNS)
+    for column, value in observation_json(observation).items():
+        row[column] = dumps(value) if DETAIL_COLUMNS.get(column) is tuple else value
+    return {
+        **row,
+        "measurement_id": measurement_id,
+        "started": observation.started,
+        "runtime": observation.runtime,
+    }
+
+
+def observation_from_row(row: Row) -> Observation:
+    form = {column: row[column] for column in OBSERVATION_COLUMNS}
+    for column in detail_columns(StepName(row["step"])):
+        kind = DETAIL_COLUMNS[column]
+        if kind is tuple:
+            form[column] = msgspec.json.decode(row[column])
+        elif kind is bool:
+            form[column] = bool(row[column])
+    return observation_from_json(form)
+
+
+def verdict_row(verdict: Verdict, made_at: str) -> dict[str, Any]:
+    sure = f", {verdict.confidence.value}" if verdict.confidence else ""
+    methods = f" ({', '.join(method.value for method in verdict.methods)})" if verdict.methods else ""
+    return {
+        "title": f"{verdict.outcome.value}{methods}{sure}",
+        "measurement_id": verdict.measurement_id,
+        "rules_version": verdict.rules_version,
+        "outcome": verdict.outcome.value,
+        "methods": dumps([method.value for method in verdict.methods]),
+        "confidence": verdict.confidence.value if verdict.confidence else None,
+        "controls": dumps(verdict.controls),
+        "made_at": made_at,
+    }
+
+
+def verdict_from_row(row: Row, reasons: tuple[Reason, ...]) -> Verdict:
+    return Verdict(
+        measurement_id=row["measurement_id"],
+        outcome=Outcome(row["outcome"]),
+        methods=tuple(Method(word) for word in msgspec.json.decode(row["methods"])),
+        confidence=Confidence(row["confidence"]) if row["confidence"] else None,
+        reasons=reasons,
+        rules_version=row["rules_version"],
+        controls=tuple(msgspec.json.decode(row["controls"])),
+    )
+
+
+def reason_row(verdict_id: int, number: int, reason: Reason) -> dict[str, Any]:
+    return {
+        "verdict_id": verdict_id,
+        "number": number,
+        "code": reason.code,
+        "text": reason.text,
+        "observations": dumps(reason.observations),
+    }
+
+
+def reason_from_row(row: Row) -> Reason:
+    return Reason(code=row["code"], text=row["text"], observations=tuple(msgspec.json.decode(row["observations"])))
+
+
+def _place(vantage: Vantage) -> str:
+    """`home (RU AS12389)`; what is unknown is left out."""
+    known = [vantage.country] if vantage.country != "ZZ" else []
+    known += [f"AS{vantage.asn}"] if vantage.asn else []
+    return f"{vantage.name} ({' '.join(known)})" if known else vantage.name

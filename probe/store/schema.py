@@ -1,0 +1,206 @@
+"""The tables, as literals: what is kept, under which names, and what points at what.
+
+Law: the columns of an observation are those of the model, derived and never spelled again. Lists are JSON text, times
+ISO 8601 UTC, durations seconds. A column called `name` or `title` is what a reader such as Datasette shows for a row.
+A control's rows have the shape of ours but tables of their own, so that nothing read as "measured here" was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from sqlite_utils import Database
+
+from probe.model import DETAILS, Certainty, Confidence, Outcome, Scheme, StepName
+from probe.store.views import VIEWS
+
+_COMMON: Mapping[str, type] = {
+    "measurement_id": str,
+    "id": int,
+    "step": str,
+    "started": float,
+    "runtime": float,
+    "attempt": int,
+    "hop": int,
+    "failure": str,
+    "error": str,
+}
+
+
+def _stored_type(hint: Any) -> type:
+    """How a field's type is kept: tuples as JSON text, the rest as itself; `| None` only makes it nullable."""
+    if get_origin(hint) is UnionType:
+        (hint,) = (part for part in get_args(hint) if part is not NoneType)
+    return tuple if get_origin(hint) is tuple else hint
+
+
+DETAIL_COLUMNS: Mapping[str, type] = {
+    name: _stored_type(hint) for detail in DETAILS.values() for name, hint in get_type_hints(detail).items()
+}
+"""Every column of every kind of operation, with the type it is kept as; `tuple` is JSON text."""
+
+OBSERVATION_COLUMNS: tuple[str, ...] = (*_COMMON, *DETAIL_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table: what `sqlite_utils` needs to make it, and the words that some columns are limited to."""
+
+    columns: Mapping[str, type]
+    pk: str | tuple[str, ...] = "id"
+    nullable: tuple[str, ...] = ()
+    foreign_keys: tuple[tuple[str, str, str], ...] = ()
+    words: Mapping[str, type[StrEnum]] | None = None
+    indexes: tuple[tuple[str, ...], ...] = ()
+    unique: tuple[str, ...] = ()
+
+
+def _measurement(*, of_a_run: bool) -> Table:
+    """A table of measurements: ours belong to a run, a control's do not."""
+    run = {"run_id": str} if of_a_run else {}
+    run_key = (("run_id", "run", "id"),) if of_a_run else ()
+    return Table(
+        columns={
+            "id": str,
+            "title": str,
+            **run,
+            "target_id": int,
+            "vantage_id": int,
+            "started_at": str,
+            "runtime": float,
+        },
+        nullable=tuple(run),
+        foreign_keys=(*run_key, ("target_id", "target", "id"), ("vantage_id", "vantage", "id")),
+        indexes=(*((column,) for column in run), ("target_id",), ("vantage_id",), ("started_at",)),
+    )
+
+
+def _observation(measurements: str) -> Table:
+    """A table of observations of the measurements in another table."""
+    return Table(
+        columns={**_COMMON, **DETAIL_COLUMNS},
+        pk=("measurement_id", "id"),
+        nullable=("failure", "error", *DETAIL_COLUMNS),
+        foreign_keys=(("measurement_id", measurements, "id"),),
+        words={"step": StepName},
+    )
+
+
+# In the order in which they must be made: a table comes after those it points at.
+TABLES: Mapping[str, Table] = {
+    "vantage": Table(
+        columns={"id": int, "name": str, "country": str, "asn": int, "network": str},
+        nullable=("network",),
+        unique=("name", "country", "asn", "network"),
+    ),
+    "run": Table(
+        columns={
+            "id": str,
+            "name": str,
+            "command": str,
+            "vantage_id": int,
+            "started_at": str,
+            "finished_at": str,
+            "process": str,
+            "software": str,
+            "host": str,
+            "settings": str,
+        },
+        nullable=("finished_at",),
+        foreign_keys=(("vantage_id", "vantage", "id"),),
+        indexes=(("vantage_id",),),
+    ),
+    "target": Table(
+        columns={
+            "id": int,
+            "name": str,
+            "scheme": str,
+            "host": str,
+            "port": int,
+            "path": str,
+            "service": str,
+            "role": str,
+            "certainty": str,
+            "retired": str,
+        },
+        nullable=("port", "service", "role", "retired"),
+        words={"scheme": Scheme, "certainty": Certainty},
+        indexes=(("host",), ("service",)),
+        unique=("name", "service", "role", "certainty", "retired"),
+    ),
+    "measurement": _measurement(of_a_run=True),
+    "observation": _observation("measurement"),
+    "control_measurement": _measurement(of_a_run=False),
+    "control_observation": _observation("control_measurement"),
+    "comparison": Table(
+        columns={"measurement_id": str, "number": int, "control_measurement_id": str},
+        pk=("measurement_id", "number"),
+        foreign_keys=(
+            ("measurement_id", "measurement", "id"),
+            ("control_measurement_id", "control_measurement", "id"),
+        ),
+        indexes=(("control_measurement_id",),),
+    ),
+    "verdict": Table(
+        columns={
+            "id": int,
+            "title": str,
+            "measurement_id": str,
+            "rules_version": str,
+            "outcome": str,
+            "methods": str,
+            "confidence": str,
+            "controls": str,
+            "made_at": str,
+        },
+        nullable=("confidence",),
+        foreign_keys=(("measurement_id", "measurement", "id"),),
+        words={"outcome": Outcome, "confidence": Confidence},
+        unique=("measurement_id", "rules_version"),
+    ),
+    "reason": Table(
+        columns={"verdict_id": int, "number": int, "code": str, "text": str, "observations": str},
+        pk=("verdict_id", "number"),
+        foreign_keys=(("verdict_id", "verdict", "id"),),
+    ),
+    "body": Table(columns={"sha256": str, "length": int, "compressed": bytes}, pk="sha256"),
+    "certificate": Table(columns={"sha256": str, "der": bytes}, pk="sha256"),
+}
+
+
+def create_schema(db: Database) -> None:
+    """Makes every table, index and view in an empty database, inside the transaction that is open."""
+    for name, table in TABLES.items():
+        db.execute(_table_sql(db, name, table))
+        for index in table.indexes:
+            db.table(name).create_index(index)
+        if table.unique:
+            key = unique_key(table)
+            db.execute(f"CREATE UNIQUE INDEX unique_{name} ON {name} ({', '.join(key)})")
+    for name, sql in VIEWS.items():
+        db.create_view(name, sql)
+
+
+def unique_key(table: Table) -> tuple[str, ...]:
+    """The expressions that tell one row from another. Two NULLs are never equal to SQL, though two absences are the
+    same to us: an absent value counts as an empty blob, which no text equals."""
+    return tuple(f"ifnull({column}, x'')" if column in table.nullable else column for column in table.unique)
+
+
+def _table_sql(db: Database, name: str, table: Table) -> str:
+    sql = db.create_table_sql(
+        name,
+        {column: str if kind is tuple else kind for column, kind in table.columns.items()},
+        pk=table.pk,
+        foreign_keys=table.foreign_keys,
+        not_null=[column for column in table.columns if column not in table.nullable],
+    ).rstrip()
+    # sqlite-utils keeps CHECK constraints that are there, yet offers no way to ask for one
+    for column, words in (table.words or {}).items():
+        allowed = ", ".join(f"'{word.value}'" for word in words)
+        sql = sql.removesuffix(");").rstrip() + f",\n   CHECK ({column} IN ({allowed}))\n);"
+    return sql

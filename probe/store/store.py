@@ -1,0 +1,227 @@
+"""The database of what was measured and what was concluded.
+
+Law: what is added is added whole, in one transaction, or not at all. Facts are only ever inserted; a verdict may be
+replaced by a later one of the same rules. One writer at a time, in this process by a lock, between processes by SQLite.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlite_utils import Database
+
+from probe.form import time_text
+from probe.model import Measurement, Result, Run, Target, Vantage, Verdict
+from probe.store import queries, rows
+from probe.store.migrations import transaction
+from probe.store.opening import open_database, reading
+from probe.store.problem import StoreError, refuse, told_plainly
+from probe.store.queries import Filter
+from probe.store.schema import TABLES, unique_key
+
+
+class Store:
+    """An open database. It may be used from several threads, and several may be open on one file."""
+
+    def __init__(self, path: Path, db: Database) -> None:
+        self.path = path
+        self._db = db
+        self._lock = threading.Lock()
+        self._open = True
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True) -> Self:
+        """Opens the database at `path`; makes it, and the directories above it, unless `create` is False.
+
+        Raises StoreError, having changed nothing, for what is no database of this program or cannot be used.
+        """
+        return cls(path, open_database(path, create=create))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file, after what is being written."""
+        with self._lock:
+            self._open = False
+            self._db.close()
+
+    def begin_run(self, run: Run) -> None:
+        """Records that a run has begun. Its measurements can be added from now on."""
+        with self._writing() as db:
+            _insert(db, "run", rows.run_row(run, _id_of(db, "vantage", rows.vantage_row(run.vantage))))
+
+    def finish_run(self, run_id: str, finished_at: datetime) -> None:
+        """Records that all targets of a run are measured."""
+        with self._writing() as db:
+            sql = "UPDATE run SET finished_at = ? WHERE id = ?"
+            if not db.conn.execute(sql, (time_text(finished_at), run_id)).rowcount:
+                raise refuse(self.path, f"there is no run {run_id}", "see `probe results`")
+
+    def add(self, results: Sequence[Result]) -> None:
+        """Records finished measurements with their verdicts: all of them, or none and a StoreError.
+
+        What a control measured, and each distinct body and certificate, is kept once however often it comes.
+        """
+        bodies = self._compress_new(results)
+        with self._writing() as db:
+            ids = _Ids(db)
+            db.table("body").insert_all(bodies, ignore=True)
+            for result in results:
+                _add_measurement(db, ids, result.measurement)
+                for number, control in enumerate(result.controls, start=1):
+                    _add_control(db, ids, control)
+                    _insert(
+                        db,
+                        "comparison",
+                        {
+                            "measurement_id": result.measurement.id,
+                            "number": number,
+                            "control_measurement_id": control.id,
+                        },
+                    )
+            _add_verdicts(db, [result.verdict for result in results])
+
+    def add_verdicts(self, verdicts: Sequence[Verdict]) -> None:
+        """Records new conclusions from old measurements. Each is its measurement's newest from now on, and takes the
+        place of one by the same rules."""
+        with self._writing() as db:
+            for verdict in verdicts:
+                same = (verdict.measurement_id, verdict.rules_version)
+                old = "SELECT id FROM verdict WHERE measurement_id = ? AND rules_version = ?"
+                db.conn.execute(f"DELETE FROM reason WHERE verdict_id IN ({old})", same)  # noqa: S608 - a literal
+                db.conn.execute("DELETE FROM verdict WHERE measurement_id = ? AND rules_version = ?", same)
+            _add_verdicts(db, verdicts)
+
+    def results(self, wanted: Filter, *, with_bodies: bool = False) -> Iterator[Result]:
+        """The measurements that `wanted` names with their newest verdicts, oldest first, one at a time, as they were
+        when the first was asked for. Bodies and certificates only where asked."""
+        with reading(self.path) as connection:
+            yield from queries.results(connection, wanted, with_bodies=with_bodies)
+
+    def result(self, measurement_id: str, *, with_bodies: bool = False) -> Result:
+        """One measurement with its newest verdict, by its id or by a beginning of it that no other has."""
+        with reading(self.path) as connection:
+            return queries.result(connection, measurement_id, with_bodies=with_bodies)
+
+    def run(self, run_id: str) -> Run:
+        """One run by its id. Raises StoreError when there is none."""
+        with reading(self.path) as connection:
+            return queries.run(connection, run_id)
+
+    def unfinished_run(self) -> Run | None:
+        """The newest run of `probe run` that was stopped or killed before its end; those that go on are not meant."""
+        with reading(self.path) as connection:
+            return queries.unfinished_run(connection)
+
+    def measured(self, run_id: str) -> set[tuple[str, str | None]]:
+        """Name and service of each target that the run has measured already."""
+        with reading(self.path) as connection:
+            return queries.measured(connection, run_id)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        with self._lock, told_plainly(self.path):
+            if not self._open:
+                raise StoreError(f"{self.path}: closed; open it again")
+            with transaction(self._db):
+                yield self._db
+
+    def _compress_new(self, results: Iterable[Result]) -> list[dict[str, Any]]:
+        """Rows for the bodies that the file lacks. Done before the transaction, so that no other writer waits."""
+        bodies: dict[str, bytes] = {}
+        for measurement in _measurements(results):
+            bodies.update(measurement.bodies)
+        if not bodies:
+            return []
+        with reading(self.path) as connection:
+            new = [sha256 for sha256 in bodies if not queries.has_body(connection, sha256)]
+        return [
+            {"sha256": sha256, "length": len(bodies[sha256]), "compressed": zlib.compress(bodies[sha256])}
+            for sha256 in new
+        ]
+
+
+class _Ids:
+    """Numbers of vantage points and targets, looked up once a transaction."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._known: dict[Target | Vantage, int] = {}
+
+    def of(self, thing: Target | Vantage) -> int:
+        if thing not in self._known:
+            if isinstance(thing, Target):
+                self._known[thing] = _id_of(self._db, "target", rows.target_row(thing))
+            else:
+                self._known[thing] = _id_of(self._db, "vantage", rows.vantage_row(thing))
+        return self._known[thing]
+
+
+def _measurements(results: Iterable[Result]) -> Iterator[Measurement]:
+    for result in results:
+        yield result.measurement
+        yield from result.controls
+
+
+def _add_measurement(db: Database, ids: _Ids, measurement: Measurement) -> None:
+    row = rows.measurement_row(measurement, ids.of(measurement.target), ids.of(measurement.vantage))
+    _insert(db, "measurement", {**row, "run_id": measurement.run_id})
+    _add_observed(db, "observation", measurement)
+
+
+def _add_control(db: Database, ids: _Ids, control: Measurement) -> None:
+    """A control that answers many of our measurements from one of its own sends the same rows each time."""
+    row = rows.measurement_row(control, ids.of(control.target), ids.of(control.vantage))
+    if _insert(db, "control_measurement", row, unless_there=True).rowcount:
+        _add_observed(db, "control_observation", control)
+
+
+def _add_observed(db: Database, table: str, measurement: Measurement) -> None:
+    observed = [rows.observation_row(measurement.id, observation) for observation in measurement.observations]
+    db.table(table).insert_all(observed)
+    certificates = [{"sha256": sha256, "der": der} for sha256, der in measurement.certificates.items()]
+    db.table("certificate").insert_all(certificates, ignore=True)
+
+
+def _add_verdicts(db: Database, verdicts: Iterable[Verdict]) -> None:
+    made_at = time_text(datetime.now(UTC))
+    reasons: list[dict[str, Any]] = []
+    for verdict in verdicts:
+        verdict_id = _insert(db, "verdict", rows.verdict_row(verdict, made_at)).lastrowid
+        assert verdict_id is not None, "an insert that did not raise has a row"
+        reasons += [rows.reason_row(verdict_id, number, each) for number, each in enumerate(verdict.reasons, start=1)]
+    db.table("reason").insert_all(reasons)
+
+
+def _insert(db: Database, table: str, row: Mapping[str, Any], *, unless_there: bool = False) -> sqlite3.Cursor:
+    conflict = " ON CONFLICT (id) DO NOTHING" if unless_there else ""
+    marks = ", ".join("?" * len(row))
+    sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}){conflict}"  # noqa: S608 - names of our own
+    return db.conn.execute(sql, tuple(row.values()))
+
+
+def _id_of(db: Database, table: str, row: Mapping[str, Any]) -> int:
+    """The number of the row that is the same in all unique columns, inserted where there is none."""
+    columns = TABLES[table].unique
+    same = " AND ".join(
+        f"{key} = {key.replace(column, '?')}" for key, column in zip(unique_key(TABLES[table]), columns, strict=True)
+    )
+    sql = f"SELECT id FROM {table} WHERE {same}"  # noqa: S608 - names of our own
+    found = db.conn.execute(sql, tuple(row[column] for column in columns)).fetchone()
+    if found is not None:
+        return int(found[0])
+    number = _insert(db, table, row).lastrowid
+    assert number is not None, "an insert that did not raise has a row"
+    return number

@@ -1,0 +1,46 @@
+"""What people do in a world: keep a control vantage point, and run `probe` behind the censor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tests.lab.lab import Finished, Running, World
+from tests.lab.spec import CONTROL
+
+CONTROL_PORT = 8080
+CONTROL_URL = f"http://{CONTROL[0]}:{CONTROL_PORT}"
+NOBODY_URL = f"http://{CONTROL[0]}:8081"
+"""A control that was named, and does not answer."""
+
+
+@contextmanager
+def control(world: World, *options: str) -> Iterator[Running]:
+    """A control vantage point in the uncensored network, open to all."""
+    command = ["probe", "control", "serve", "--listen", f"0.0.0.0:{CONTROL_PORT}", "--open", "--ttl", "5", *options]
+    running = world.start(command, host="control", env={"PROBE_VANTAGE_NAME": "control"})
+    try:
+        world.wait_for(running, CONTROL[0], CONTROL_PORT)
+        yield running
+    finally:
+        running.stop()
+
+
+def probe(world: World, *words: str, timeout: float = 120.0, **env: str) -> Finished:
+    """Runs `probe` behind the censor."""
+    return world.run(["probe", *words], env={"PROBE_VANTAGE_COUNTRY": "RU", **env}, timeout=timeout)
+
+
+def lines(finished: Finished) -> list[dict[str, Any]]:
+    """The JSON lines that a verb printed."""
+    return [json.loads(line) for line in finished.stdout.splitlines()]
+
+
+def codes(line: dict[str, Any]) -> list[str]:
+    return [reason["code"] for reason in line["reasons"]]
+
+
+def outcomes(found: Sequence[dict[str, Any]]) -> dict[str, str]:
+    return {line["target"]: line["outcome"] for line in found}

@@ -1,0 +1,199 @@
+"""The network interferes."""
+
+from __future__ import annotations
+
+from tests.lab.scenarios.scenario import (
+    BLOCK_HOST,
+    BLOCK_SITES,
+    CLOSED,
+    DARK,
+    FORBIDDEN,
+    Scenario,
+    at,
+    blocked,
+    both,
+    http,
+    https,
+    response,
+    to,
+)
+from tests.lab.spec import (
+    Answer,
+    Back,
+    Certificate,
+    Drop,
+    Eof,
+    Forge,
+    HostHeader,
+    Inject,
+    Lie,
+    Page,
+    Question,
+    Redirect,
+    Reject,
+    Reset,
+    Rule,
+    Site,
+    Sni,
+    Spec,
+    To,
+)
+
+_MINUTE = 60.0
+
+
+def _sni(id: str, number: int, do: Drop | Reset | Eof, **more: float) -> Scenario:
+    """The censor acts on the name in the ClientHello."""
+    name = f"{id}.example"
+    spec = Spec(sites=(https(name, at(number)),), rules=(Rule(when=Sni(name=name), do=do, **more),))  # type: ignore[arg-type]
+    return blocked("tls", id, spec, f"https://{name}/")
+
+
+def _host(id: str, number: int, do: Drop | Reset | Eof | Inject, confidence: str = "likely") -> Scenario:
+    """The censor acts on the Host of a request in clear."""
+    name = f"{id}.example"
+    spec = Spec(sites=(http(name, at(number)),), rules=(Rule(when=HostHeader(name=name), do=do),))
+    return blocked("http", id, spec, f"http://{name}/", confidence=confidence)
+
+
+def _address(id: str, number: int, do: Drop | Reset | Reject, port: int | None = None, target: str = "") -> Scenario:
+    """The censor acts on the address."""
+    name = f"{id}.example"
+    service = Site(name=name, addresses=(at(number),), port=5222, certificate=None, silent=True)
+    rule = Rule(when=To(addresses=(at(number),), port=port), do=do)
+    spec = Spec(sites=(*both(name, at(number)), service), rules=(rule,))
+    return blocked("tcp", id, spec, target or f"https://{name}/")
+
+
+def _lie(
+    id: str, number: int, answer: Answer, *addresses: str, scheme: str = "https", confidence: str = "likely"
+) -> Scenario:
+    """The provider's resolver lies about the name."""
+    name = f"{id}.example"
+    lie = Lie(name=name, answer=answer, addresses=addresses)
+    spec = Spec(sites=(*both(name, at(number)), *BLOCK_SITES), lies=(lie,), dark=(DARK,))
+    return blocked("dns", id, spec, f"{scheme}://{name}/", confidence=confidence)
+
+
+def _hop(method: str, id: str, number: int, spec: Spec) -> Scenario:
+    """The first host works and redirects to the second one, `after-<id>.example` at the next address."""
+    first, second = f"{id}.example", f"after-{id}.example"
+    sites = (http(first, at(number), page=to(f"https://{second}/")), https(second, at(number + 1)))
+    whole = Spec(sites=(*sites, *spec.sites), rules=spec.rules, lies=spec.lies, dark=spec.dark)
+    return blocked(method, id, whole, f"http://{first}/")
+
+
+BLOCKED: tuple[Scenario, ...] = (
+    # by the name
+    _lie("dns-nxdomain", 50, Answer.NXDOMAIN),
+    _lie("dns-nodata", 51, Answer.NODATA),
+    _lie("dns-servfail", 52, Answer.SERVFAIL),
+    _lie("dns-refused", 53, Answer.REFUSED),
+    _lie("dns-timeout", 54, Answer.SILENCE),
+    _lie("dns-bogon", 55, Answer.ADDRESSES, "10.10.34.35", confidence="possible"),
+    _lie("dns-loopback", 56, Answer.ADDRESSES, "127.0.0.1", "::1", confidence="possible"),
+    _lie("dns-zero", 57, Answer.ADDRESSES, "0.0.0.0", confidence="possible"),
+    _lie("dns-block-host-http", 58, Answer.ADDRESSES, BLOCK_HOST, scheme="http", confidence="possible"),
+    _lie("dns-block-host-https", 59, Answer.ADDRESSES, BLOCK_HOST),
+    _lie("dns-refused-address", 60, Answer.ADDRESSES, CLOSED),
+    _lie("dns-dark-address", 61, Answer.ADDRESSES, DARK),
+    blocked(
+        "dns",
+        "dns-question-dropped",
+        Spec(
+            sites=(https("dns-question-dropped.example", at(62)),),
+            rules=(Rule(when=Question(name="dns-question-dropped.example"), do=Drop()),),
+        ),
+        "https://dns-question-dropped.example/",
+    ),
+    blocked(
+        "dns",
+        "dns-injected",
+        Spec(
+            sites=(https("dns-injected.example", at(63)),),
+            rules=(Rule(when=Question(name="dns-injected.example"), do=Forge(addresses=("10.10.34.36",))),),
+        ),
+        "https://dns-injected.example/",
+        confidence="confirmed",
+    ),
+    # by the address
+    _address("tcp-drop", 70, Drop()),
+    _address("tcp-reset", 71, Reset()),
+    _address("tcp-refused", 72, Reject(why="port_unreachable")),
+    _address("tcp-unreachable", 73, Reject(why="host_unreachable")),
+    _address("tcp-prohibited", 74, Reject(why="admin_prohibited")),
+    _address("tcp-port-443", 75, Drop(), port=443),
+    _address("tcp-port-5222", 76, Drop(), port=5222, target="tcp://tcp-port-5222.example:5222"),
+    blocked(
+        "tcp",
+        "tcp-synack-drop",
+        Spec(
+            sites=(https("tcp-synack-drop.example", at(77)),),
+            rules=(Rule(when=Back(addresses=(at(77),)), do=Drop()),),
+        ),
+        "https://tcp-synack-drop.example/",
+    ),
+    # by the name in the handshake
+    _sni("tls-sni-reset", 80, Reset()),
+    _sni("tls-sni-drop", 81, Drop()),
+    _sni("tls-sni-eof", 82, Eof()),
+    blocked(
+        "tls",
+        "tls-mitm",
+        Spec(
+            sites=(
+                https("tls-mitm.example", at(83)),
+                Site(
+                    name="tls-mitm.example",
+                    addresses=(at(84),),
+                    certificate=Certificate.UNKNOWN_AUTHORITY,
+                    published=False,
+                ),
+            ),
+            rules=(Rule(when=To(addresses=(at(83),), port=443), do=Redirect(address=at(84))),),
+        ),
+        "https://tls-mitm.example/",
+    ),
+    _sni("residual", 85, Reset(), residual=_MINUTE),
+    # by the page
+    _host("http-reset", 90, Reset()),
+    _host("http-eof", 91, Eof()),
+    _host("http-timeout", 92, Drop()),
+    _host("http-block-page", 93, Inject(data=response(FORBIDDEN)), confidence="possible"),
+    _host(
+        "http-block-page-no-title",
+        94,
+        Inject(data=response(Page(text="No.", headers=(("Server", "gateway"),)))),
+        confidence="possible",
+    ),
+    _host(
+        "http-451-injected",
+        95,
+        Inject(data=response(Page(status=451, title="Blocked", headers=(("Server", "gateway"),)))),
+        confidence="possible",
+    ),
+    *(
+        blocked(
+            "http",
+            f"http-redirect-block-host-{status}",
+            Spec(
+                sites=(http(f"http-redirect-block-host-{status}.example", at(96 + i)), *BLOCK_SITES),
+                rules=(
+                    Rule(
+                        when=HostHeader(name=f"http-redirect-block-host-{status}.example"),
+                        do=Inject(data=response(Page(status=status, location="http://gateway.example/blocked"))),
+                    ),
+                ),
+            ),
+            f"http://http-redirect-block-host-{status}.example/",
+            confidence="possible",
+        )
+        for i, status in enumerate((301, 302, 303))
+    ),
+    # on the second hop
+    _hop("tcp", "hop-refused", 100, Spec(rules=(Rule(when=To(addresses=(at(101),)), do=Reset()),))),
+    _hop("tls", "hop-reset", 102, Spec(rules=(Rule(when=Sni(name="after-hop-reset.example"), do=Reset()),))),
+    _hop("tls", "hop-eof", 104, Spec(rules=(Rule(when=Sni(name="after-hop-eof.example"), do=Eof()),))),
+    _hop("tls", "hop-timeout", 106, Spec(rules=(Rule(when=Sni(name="after-hop-timeout.example"), do=Drop()),))),
+    _hop("dns", "hop-nxdomain", 108, Spec(lies=(Lie(name="after-hop-nxdomain.example", answer=Answer.NXDOMAIN),))),
+)

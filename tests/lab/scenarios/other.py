@@ -1,0 +1,181 @@
+"""It is not the network: `down`, `refused`, `inconclusive`."""
+
+from __future__ import annotations
+
+from tests.lab.scenarios.scenario import (
+    CAPTCHA,
+    ERROR_451,
+    HEADERS,
+    Control,
+    Scenario,
+    at,
+    both,
+    http,
+    https,
+    other,
+    to,
+)
+from tests.lab.spec import (
+    Access,
+    Answer,
+    Certificate,
+    Ending,
+    Lie,
+    Name,
+    Page,
+    Redirect,
+    Reset,
+    Rule,
+    Sni,
+    Spec,
+    To,
+)
+
+
+def _certificate(id: str, number: int, kind: Certificate) -> Scenario:
+    """The site's own certificate is bad, for everybody."""
+    spec = Spec(sites=(https(f"{id}.example", at(number), certificate=kind),))
+    return other("down", id, spec, f"https://{id}.example/")
+
+
+OTHER: tuple[Scenario, ...] = (
+    # it works nowhere
+    other("down", "down-nxdomain", Spec(), "https://down-nxdomain.example/"),
+    other(
+        "down",
+        "down-no-address",
+        Spec(names=(Name(name="down-no-address.example"),)),
+        "https://down-no-address.example/",
+    ),
+    other(
+        "down",
+        "down-closed-port",
+        Spec(names=(Name(name="down-closed-port.example", addresses=(at(120),)),)),
+        "https://down-closed-port.example/",
+    ),
+    other(
+        "down",
+        "down-timeout",
+        Spec(names=(Name(name="down-timeout.example", addresses=(at(121),)),), dark=(at(121),)),
+        "https://down-timeout.example/",
+    ),
+    _certificate("down-expired", 122, Certificate.EXPIRED),
+    _certificate("down-wrong-host", 123, Certificate.WRONG_HOST),
+    _certificate("down-untrusted", 124, Certificate.UNKNOWN_AUTHORITY),
+    _certificate("down-self-signed", 125, Certificate.SELF_SIGNED),
+    other(
+        "down",
+        "down-redirect-loop",
+        Spec(sites=(https("down-redirect-loop.example", at(126), page=to("/")),)),
+        "https://down-redirect-loop.example/",
+    ),
+    other(
+        "down",
+        "down-broken-location",
+        Spec(sites=(https("down-broken-location.example", at(127), page=to("http://")),)),
+        "https://down-broken-location.example/",
+    ),
+    other(
+        "down",
+        "down-everyone-loopback",
+        Spec(names=(Name(name="down-everyone-loopback.example", addresses=("127.0.0.1",)),)),
+        "https://down-everyone-loopback.example/",
+    ),
+    *(
+        other(
+            "down",
+            f"down-{ending}-after-request",
+            Spec(sites=(http(f"down-{ending}-after-request.example", at(128 + i), page=Page(ending=ending)),)),
+            f"http://down-{ending}-after-request.example/",
+        )
+        for i, ending in enumerate(Ending)
+    ),
+    other(
+        "down",
+        "down-nx-rewritten",
+        Spec(
+            sites=(http("adverts.example", at(132), page=Page(title="Did you mean…", text="Buy! " * 50)),),
+            lies=(Lie(name="", addresses=(at(132),), only_dead=True),),
+        ),
+        "http://down-nx-rewritten.example/",
+    ),
+    other("down", "down-retired", Spec(), "bbm"),
+    # the service turns us away
+    *(
+        other(
+            "refused",
+            id,
+            Spec(sites=(https(f"{id}.example", at(140 + i), for_client=page),)),
+            f"https://{id}.example/",
+        )
+        for i, (id, page) in enumerate(
+            (
+                ("refused-403", Page(status=403, title="Forbidden", headers=HEADERS)),
+                ("refused-451", ERROR_451),
+                ("refused-captcha", CAPTCHA),
+            )
+        )
+    ),
+    other(
+        "inconclusive",
+        "refused-captcha-http",
+        Spec(sites=(http("refused-captcha-http.example", at(143), for_client=CAPTCHA),)),
+        "http://refused-captcha-http.example/",
+    ),
+    # it cannot be told
+    other(
+        "inconclusive",
+        "offline",
+        Spec(sites=both("offline.example", at(150)), access=Access(online=False)),
+        "https://offline.example/",
+        control=Control.DOWN,
+        status=75,
+    ),
+    other(
+        "inconclusive",
+        "captive-portal",
+        Spec(
+            sites=(
+                *both("captive-portal.example", at(151)),
+                http("portal.example", at(152), page=Page(title="Guest network", text="Please log in. " * 20)),
+                https("portal.example", at(152), certificate=Certificate.SELF_SIGNED),
+            ),
+            lies=(Lie(name="", addresses=(at(152),)),),
+            # The way to the control ends at the portal as well.
+            rules=(
+                Rule(when=To(port=80), do=Redirect(address=at(152))),
+                Rule(when=To(port=8080), do=Redirect(address=at(152), port=80)),
+                Rule(when=To(port=443), do=Redirect(address=at(152))),
+            ),
+        ),
+        "http://captive-portal.example/",
+        "https://captive-portal.example/",
+    ),
+    other(
+        "inconclusive",
+        "control-down-http",
+        Spec(sites=(http("control-down-http.example", at(153)),)),
+        "http://control-down-http.example/",
+        control=Control.DOWN,
+    ),
+    other(
+        "inconclusive",
+        "control-down-dns-fails",
+        Spec(
+            sites=(https("control-down-dns-fails.example", at(154)),),
+            lies=(Lie(name="control-down-dns-fails.example", answer=Answer.NXDOMAIN),),
+        ),
+        "https://control-down-dns-fails.example/",
+        control=Control.DOWN,
+    ),
+    other(
+        "inconclusive",
+        "control-off-tls-reset",
+        Spec(
+            sites=(https("control-off-tls-reset.example", at(155)),),
+            rules=(Rule(when=Sni(name="control-off-tls-reset.example"), do=Reset()),),
+        ),
+        "https://control-off-tls-reset.example/",
+        control=Control.OFF,
+    ),
+)

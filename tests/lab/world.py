@@ -1,0 +1,165 @@
+"""The process that is a world: it makes the namespaces, starts what lives in them, and runs commands inside.
+
+Law: started by `lab.World` inside namespaces of its own (`unshare`), with one connection to the process that wants
+it. When that connection closes, or this process ends in any way, everything in it ends and nothing is left.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import IPRoute
+
+from tests.lab import router, servers
+from tests.lab.authority import Authorities
+from tests.lab.netns import Host, answer_for, connect, die_with_parent, enter, make_host, set_default_route
+from tests.lab.spec import CLIENT, CONTROL, HONEST_RESOLVER, PROVIDER_RESOLVER, PUBLIC, IPv6, Spec
+
+_FORK = multiprocessing.get_context("fork")
+_ADDRESSES: Mapping[str, tuple[str, ...]] = {"client": CLIENT, "control": CONTROL, "internet": ()}
+_RESOLVER = {"client": PROVIDER_RESOLVER, "control": HONEST_RESOLVER, "internet": HONEST_RESOLVER}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program to be started inside."""
+
+    argv: tuple[str, ...]
+    host: str
+    environment: Mapping[str, str]
+    directory: str
+    output: str
+    """Path of the file for its standard output; the errors go to the same with `.err`."""
+
+
+class WorldError(Exception):
+    """The world cannot be as it was wanted."""
+
+
+class Inside:
+    """The namespaces, their processes, and what is asked of them."""
+
+    def __init__(self, home: Path) -> None:
+        authorities = Authorities()
+        (home / "roots.pem").write_bytes(authorities.trusted)
+        self._hosts = {name: _host(name, home) for name in _ADDRESSES}
+        with IPRoute() as routes:
+            routes.link("set", index=1, state="up")
+            links = {name: connect(routes, host, _ADDRESSES[name]) for name, host in self._hosts.items()}
+        for prefix in PUBLIC:
+            answer_for(self._hosts["internet"], prefix)
+        self._router = _process(router.serve, links)
+        self._servers = _process(servers.serve, self._hosts["internet"], authorities)
+        self._running: dict[int, subprocess.Popen[bytes]] = {}
+
+    def become(self, spec: Spec) -> None:
+        """Raises WorldError."""
+        for part, orders in (("router", self._router), ("servers", self._servers)):
+            orders.send(spec)
+            try:
+                wrong = orders.recv()
+            except EOFError:
+                wrong = "the process has ended"
+            if wrong is not None:
+                raise WorldError(f"{part}: {wrong}")
+        has_ipv6 = spec.access.online and spec.access.ipv6 is not IPv6.NONE
+        set_default_route(self._hosts["client"], socket.AF_INET, present=spec.access.online)
+        set_default_route(self._hosts["client"], socket.AF_INET6, present=has_ipv6)
+
+    def fired(self) -> list[int]:
+        """How often each rule of the censor has acted."""
+        self._router.send(None)
+        counts: list[int] = self._router.recv()
+        return counts
+
+    def start(self, command: Command) -> int:
+        """The process id. Raises WorldError where the program cannot be started."""
+        host = self._hosts[command.host]
+
+        def enter_and_follow() -> None:
+            enter(host)
+            os.chdir(command.directory)
+            die_with_parent()
+
+        try:
+            with open(command.output, "wb") as out, open(f"{command.output}.err", "wb") as err:
+                process = subprocess.Popen(
+                    command.argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    env=dict(command.environment),
+                    start_new_session=True,
+                    preexec_fn=enter_and_follow,
+                )
+        except (OSError, subprocess.SubprocessError) as wrong:
+            raise WorldError(f"{command.argv[0]}: {wrong}") from wrong
+        self._running[process.pid] = process
+        return process.pid
+
+    def collect(self, pid: int) -> int:
+        """The exit status of a process that has ended, as `subprocess` tells it."""
+        return self._running.pop(pid).wait()
+
+    def end(self) -> None:
+        for process in self._running.values():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _host(name: str, home: Path) -> Host:
+    resolv_conf = home / f"resolv.conf.{name}"
+    resolv_conf.write_text(f"nameserver {_RESOLVER[name]}\n")
+    return make_host(name, resolv_conf)
+
+
+def _process(do: Callable[..., None], *given: object) -> Connection:
+    """Starts a part of the world, and the connection over which it gets its orders."""
+    mine, its = multiprocessing.Pipe()
+
+    def be() -> None:
+        die_with_parent()
+        mine.close()
+        do(*given, its)
+
+    _FORK.Process(target=be, daemon=True).start()
+    its.close()
+    return mine
+
+
+def main(descriptor: int, home: Path) -> None:
+    """Answers requests `(name of a method, arguments)` with `(result, what went wrong)` until there are no more."""
+    die_with_parent()
+    with Connection(descriptor) as asker:
+        try:
+            inside = Inside(home)
+        except OSError as wrong:
+            asker.send((None, str(wrong)))
+            return
+        asker.send((None, None))
+        methods: Mapping[str, Callable[..., Any]] = {
+            "become": inside.become,
+            "fired": inside.fired,
+            "start": inside.start,
+            "collect": inside.collect,
+        }
+        try:
+            while True:
+                name, arguments = asker.recv()
+                try:
+                    asker.send((methods[name](*arguments), None))
+                except WorldError as wrong:
+                    asker.send((None, str(wrong)))
+        except EOFError:
+            pass
+        finally:
+            inside.end()

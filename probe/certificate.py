@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -25,9 +26,9 @@ _TIME_ERRORS = frozenset({9, 10, 13, 14})
 _MOST_NAMES = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Roots:
-    """The authorities that are trusted."""
+    """The authorities that are trusted. Two are the same only when they are one."""
 
     certificates: tuple[x509.Certificate, ...]
     source: str
@@ -39,6 +40,14 @@ class Roots:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # old roots break rules that matter to nobody who only trusts them
             return cls(tuple(x509.load_pem_x509_certificates(pem)), source)
+
+    @cached_property
+    def store(self) -> crypto.X509Store:
+        """OpenSSL's form of them, which takes milliseconds to make."""
+        store = crypto.X509Store()
+        for root in self.certificates:
+            store.add_cert(crypto.X509.from_cryptography(root))
+        return store
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +139,10 @@ def _may_serve(leaf: x509.Certificate) -> bool:
 
 
 def _verify_authority(certificates: Sequence[x509.Certificate], at: datetime, roots: Roots) -> Failure | None:
-    store = crypto.X509Store()
-    for root in roots.certificates:
-        store.add_cert(crypto.X509.from_cryptography(root))
-    store.set_time(at)
+    roots.store.set_time(at)
     leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in certificates)
     try:
-        crypto.X509StoreContext(store, leaf, others).verify_certificate()
+        crypto.X509StoreContext(roots.store, leaf, others).verify_certificate()
     except crypto.X509StoreContextError as error:
         return Failure.SSL_INVALID_CERTIFICATE if error.errors[0] in _TIME_ERRORS else Failure.SSL_UNKNOWN_AUTHORITY
     return None

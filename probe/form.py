@@ -49,9 +49,9 @@ def parse_time(text: str) -> datetime:
     """The moment a `time_text` names."""
     try:
         moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         raise FormError(f"not an ISO 8601 time: {text!r:.60}") from None
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
 
 
 def observation_json(observation: Observation) -> dict[str, Any]:

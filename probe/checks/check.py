@@ -168,7 +168,9 @@ async def _ask(visit: Visit, query_type: str, first: int = 1) -> dns.Answer:
 
 async def reach_all(visit: Visit) -> None:
     """Opens a stream to each address of the target that can be reached."""
-    addresses = choose([*await resolve(visit), *visit.extra], visit)
+    own = await resolve(visit)
+    visit.extra = [address for address in visit.extra if address not in own]
+    addresses = choose([*own, *visit.extra], visit)
     await together(*(_try_to_reach(visit, address) for address in addresses))
 
 

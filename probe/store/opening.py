@@ -65,7 +65,7 @@ def examine(path: Path, *, create: bool) -> None:
         raise refuse(path, "is not a regular file")
     with path.open("rb") as file:
         header = file.read(_HEADER)
-    if not header:
+    if not header or _was_being_made(path, header):
         return
     if not header.startswith(_MAGIC):
         raise refuse(path, "is not an SQLite database")
@@ -73,6 +73,12 @@ def examine(path: Path, *, create: bool) -> None:
     if application not in (0, APPLICATION_ID):
         raise refuse(path, "is the database of another program")
     _examine_inside(path, ours=application == APPLICATION_ID)
+
+
+def _was_being_made(path: Path, header: bytes) -> bool:
+    """Whether the making of a database was cut off before its first page was there: SQLite takes that back."""
+    journal = path.with_name(f"{path.name}-journal")
+    return not any(header) and journal.exists() and journal.stat().st_size > 0
 
 
 def _examine_inside(path: Path, *, ours: bool) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 BUSY_SECONDS = 60
 """How long one writer waits for another."""
 
@@ -49,7 +51,7 @@ def told_plainly(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {_reason(error)}") from error
     except OSError as error:
         raise refuse(path, (error.strerror or str(error)).lower()) from error
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise StoreError(f"{path}: holds or was given what cannot be a value there: {error}") from error
 
 

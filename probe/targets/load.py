@@ -6,6 +6,7 @@ Law: a list is read or refused, never half of it. The form of a file is the two 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,10 +15,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from probe.model import Certainty, Endpoint, Role, Service, Target
+from probe.model import DEFAULT_PORTS, Certainty, Endpoint, Role, Service, Target
 from probe.targets.parse import TargetError, parse_one
 
 _LARGEST = 1 << 20
+_LONGEST_SHOWN = 60
 
 
 class TargetListError(Exception):
@@ -31,6 +33,11 @@ class Key:
     required: bool
     read: Callable[[Any], Any]
     """Gives the value, or raises ValueError with the reason."""
+
+
+def _shown(text: str) -> str:
+    """A piece of a file as an error can show it: short, and on one line."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_SHOWN])
 
 
 def _text(value: Any) -> str:
@@ -50,7 +57,7 @@ def _date(value: Any) -> date:
 def _word_of(kind: type[Role] | type[Certainty]) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         if value not in tuple(kind):
-            raise ValueError(f"must be one of {', '.join(kind)}, not {value!r}")
+            raise ValueError(f"must be one of {', '.join(kind)}, not {_shown(repr(value))}")
         return kind(value)
 
     return read
@@ -72,10 +79,16 @@ def _target(value: Any) -> Target:
     return parse_one(_text(value))
 
 
+def _page(value: Any) -> str:
+    if parse_one(_text(value)).scheme not in DEFAULT_PORTS:
+        raise ValueError("must be a web page, such as https://line.me/")
+    return _text(value)
+
+
 SERVICE: Mapping[str, Key] = {
     "title": Key(True, _text),
     "operator": Key(True, _text),
-    "homepage": Key(True, _text),
+    "homepage": Key(True, _page),
     "domains": Key(True, _domains),
     "retired": Key(False, _date),
     "retired_reason": Key(False, _text),
@@ -95,13 +108,15 @@ ENDPOINT: Mapping[str, Key] = {
 def load(paths: Sequence[Path]) -> tuple[Service, ...]:
     """The services of files, or of folders of them. Raises TargetListError with every fault of all of them."""
     services: dict[str, Service] = {}
+    origins: dict[str, Path] = {}
     faults: list[str] = []
-    for path in _files(paths, faults):
+    for path in dict.fromkeys(_files(paths, faults)):
         service, found = _read(path)
         if service is not None and service.id in services:
-            found = [f"{path}: the service {service.id!r} is in another file too; each has one"]
+            found = [f"{path}: the service {service.id!r} is in {origins[service.id]} already; each has one file"]
         elif service is not None:
             services[service.id] = service
+            origins[service.id] = path
         faults += found
     if faults:
         raise TargetListError("\n".join(faults))
@@ -119,27 +134,43 @@ def check(paths: Sequence[Path]) -> list[str]:
 
 def _files(paths: Sequence[Path], faults: list[str]) -> Iterator[Path]:
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # Path.is_dir() raises where a folder above may not be entered
             yield path
             continue
-        inside = sorted(path.glob("*.toml"))
+        try:
+            inside = sorted(each for each in path.iterdir() if each.suffix == ".toml")
+        except OSError as error:
+            faults.append(f"{path}: cannot be read: {error.strerror}")
+            continue
         if not inside:
             faults.append(f"{path}: a folder without any .toml file")
         yield from inside
 
 
+def _source(path: Path) -> str:
+    """The text of a file. Raises ValueError with the reason where it has none that could be a list."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)  # a device has no size to ask for
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST:
+        raise ValueError("larger than 1 MiB, so no target list")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"line {line}: is not UTF-8 text") from None
+
+
 def _read(path: Path) -> tuple[Service | None, list[str]]:
     try:
-        if path.stat().st_size > _LARGEST:
-            return None, [f"{path}: larger than 1 MiB, so no target list"]
-        source = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        return None, [f"{path}: cannot be read: {error.strerror}"]
-    except UnicodeDecodeError:
-        return None, [f"{path}: is not UTF-8 text"]
+        source = _source(path)
+    except ValueError as error:
+        return None, [f"{path}: {error}"]
     try:
         table = tomllib.loads(source)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # besides its own, tomllib raises these for huge numbers and nesting
         return None, [f"{path}: not TOML: {error}"]
     reading = _Reading(path, source.splitlines(), [])
     service = reading.service(table)
@@ -158,6 +189,8 @@ class _Reading:
         values = self._table(table, SERVICE, "", 0)
         endpoints = [self._endpoint(each, number) for number, each in enumerate(values.get("endpoint", ()), start=1)]
         self._refuse_repeats(endpoints)
+        if "retired_reason" in values and "retired" not in table:
+            self._fault("retired_reason", 0, "retired_reason", "is there without retired, the day it was closed")
         if self.faults:
             return None
         retired, name = values.get("retired"), self.path.stem.lower()
@@ -197,7 +230,7 @@ class _Reading:
             if name not in keys:
                 near = difflib.get_close_matches(name, keys, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(keys)}"
-                self._fault(prefix + name, number, name, f"unknown key; {hint}")
+                self._fault(prefix + _shown(name), number, name, f"unknown key; {hint}")
                 continue
             try:
                 values[name] = keys[name].read(value)

@@ -34,6 +34,7 @@ def parse(text: str) -> tuple[Target, ...]:
     """The targets that a text names: a bare domain is checked over https and http both, anything else is one."""
     if "://" in text:
         return (parse_one(text),)
+    _refuse_unreadable(text)
     if "/" in text or (":" in text.strip("[]") and parse_address(text) is None):
         raise TargetError(text, f"the scheme is missing; {_FORMS}")
     host = _host(text, text)
@@ -42,31 +43,45 @@ def parse(text: str) -> tuple[Target, ...]:
 
 def parse_one(text: str) -> Target:
     """The one target that an URL names. Raises TargetError for anything else, a bare domain too."""
-    if len(text) > _LONGEST:
-        raise TargetError(text, f"longer than {_LONGEST} characters")
-    if any(c.isspace() or not c.isprintable() for c in text):
-        raise TargetError(text, "it has spaces or control characters in it")
+    _refuse_unreadable(text)
     if "://" not in text:
         raise TargetError(text, f"the scheme is missing; {_FORMS}")
     try:
         parts = urlsplit(text)
-        port = parts.port
     except ValueError as error:
-        raise TargetError(text, str(error)) from None
+        raise TargetError(text, f"the host is wrong: {error}") from None
     try:
         scheme = Scheme(parts.scheme)
     except ValueError:
         raise TargetError(text, f"the scheme {parts.scheme!r} is not known; {_FORMS}") from None
     if "@" in parts.netloc:
-        raise TargetError(text, "a user name or password has no place in it")
-    if port == 0:
-        raise TargetError(text, "port 0 cannot be connected to; give one from 1 to 65535")
+        raise TargetError(text, "a user name or password has no place in it; leave it out")
+    port = _port(text, parts)
     if not parts.hostname:
-        raise TargetError(text, "the host is missing")
+        raise TargetError(text, f"the host is missing; {_FORMS}")
+    if "[" in parts.netloc and parse_address(parts.hostname) is None:
+        raise TargetError(text, "only an IPv6 address stands in brackets")
     target = _with_port(text, scheme, _host(text, parts.hostname), port, parts)
     if len(target.name) > _LONGEST:
         raise TargetError(text, f"longer than {_LONGEST} characters")
     return target
+
+
+def _refuse_unreadable(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise TargetError(text, f"longer than {_LONGEST} characters")
+    if any(c.isspace() or not c.isprintable() for c in text):
+        raise TargetError(text, "it has spaces or control characters in it")
+
+
+def _port(text: str, parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError:  # the library's sentence names its own integers, not what would be right
+        port = 0
+    if port == 0:
+        raise TargetError(text, "the port is not a number from 1 to 65535 (and an IPv6 address stands in brackets)")
+    return port
 
 
 def _with_port(text: str, scheme: Scheme, host: str, port: int | None, parts: SplitResult) -> Target:
@@ -90,10 +105,15 @@ def redirect(base: Target, location: str) -> Target:
     """The target to which a Location header leads (RFC 9110 §10.2.2). Raises TargetError where that is none."""
     if len(location) > _LONGEST:
         raise TargetError(location, f"longer than {_LONGEST} characters")
+    reference = location.strip().replace(" ", "%20")
     try:
-        joined = urljoin(base.name, location.strip().replace(" ", "%20"))
+        parts = urlsplit(reference)
+        joined = urljoin(base.name, reference)
     except ValueError as error:
-        raise TargetError(location, str(error)) from None
+        raise TargetError(location, f"the host is wrong: {error}") from None
+    # `//` announces a host, and urljoin would put the base's own there: a redirect to nowhere is not one to itself.
+    if not parts.netloc and reference.removeprefix(f"{parts.scheme}:").startswith("//"):
+        raise TargetError(location, "the host is missing")
     onward = parse_one(joined)
     if onward.scheme not in _REDIRECTING:
         raise TargetError(location, "a redirect leads to http:// or https://")
@@ -102,12 +122,13 @@ def redirect(base: Target, location: str) -> Target:
 
 def _host(text: str, host: str) -> str:
     """A host as it is asked for: lower case, IDNA for other scripts (UTS 46), addresses in their shortest spelling."""
-    address = parse_address(host)
+    address = parse_address(host.removesuffix("."))
     if address is not None:
         if "%" in host:
             raise TargetError(text, "an address with a zone is no public address")
-        return str(address)
-    name = host.rstrip(".")
+        # A mapped address is IPv4 on the wire, and how it is spelled differs between versions of Python.
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    name = host.removesuffix(".")
     try:
         encoded = idna.encode(name, uts46=True, std3_rules=False).decode("ascii").lower()
     except idna.IDNAError:

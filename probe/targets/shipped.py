@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -46,10 +46,11 @@ def resolve(words: Sequence[str], services: Sequence[Service]) -> tuple[Target, 
 
     Each target once, in the order given. Raises TargetError for a word that is neither.
     """
-    return tuple(dict.fromkeys(target for word in words for target in _meaning(word, services)))
+    known = {target.name: target for target in targets_of(services)}
+    return tuple(dict.fromkeys(target for word in words for target in _meaning(word, services, known)))
 
 
-def _meaning(word: str, services: Sequence[Service]) -> tuple[Target, ...]:
+def _meaning(word: str, services: Sequence[Service], known: Mapping[str, Target]) -> tuple[Target, ...]:
     named = next((s for s in services if word.casefold() in (s.id.casefold(), s.title.casefold())), None)
     if named is not None:
         return targets_of([named])
@@ -57,7 +58,6 @@ def _meaning(word: str, services: Sequence[Service]) -> tuple[Target, ...]:
         near = difflib.get_close_matches(word.casefold(), [service.id for service in services], n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise TargetError(word, f"no service has this name{hint or ';'} `probe targets list` shows all")
-    known = {target.name: target for target in targets_of(services)}
     return tuple(
         known.get(target.name) or replace(target, service=service_of(target.host, services)) for target in parse(word)
     )

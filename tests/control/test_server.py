@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,12 +12,9 @@ import httpx
 import pytest
 
 from probe import __version__
-from probe.address import parse
-from probe.certificate import Roots
 from probe.control import limits
-from probe.steps.network import Network, Resolver
 from tests.control.conftest import Running, Start
-from tests.control.world import METADATA, OTHER, PRIVATE, SITE, SITE_V6
+from tests.control.world import METADATA, OTHER, PRIVATE, SITE
 
 FORBIDDEN = (PRIVATE, METADATA, "127.0.0.1", "::1", f"{SITE}:25")
 """Servers that are there and listen, and that no request may reach."""
@@ -142,44 +140,6 @@ def test_addresses_asked_for_that_are_not_public_are_not_connected_to(listing: R
 )
 def test_addresses_that_cannot_be_are_refused(listing: Running, addresses: list[str], named: str) -> None:
     assert named in listing.line("https://site.test/", *addresses)["error"]
-
-
-@pytest.mark.parametrize(
-    ("address", "port", "may"),
-    [
-        (SITE, 443, True),
-        (SITE_V6, 5222, True),
-        ("64:ff9b::c01f:c40a", 443, True),
-        (SITE, 25, False),
-        (SITE, 22, False),
-        ("0.0.0.0", 80, False),
-        ("100.64.0.1", 80, False),
-        ("192.168.1.1", 443, False),
-        ("224.0.0.1", 80, False),
-        ("255.255.255.255", 80, False),
-        ("::", 80, False),
-        ("::127.0.0.1", 80, False),
-        ("::ffff:127.0.0.1", 80, False),
-        ("64:ff9b::7f00:1", 80, False),
-        ("64:ff9b:1::1", 80, False),
-        ("2002:7f00:1::", 80, False),
-        ("2001:0:102:304::", 80, False),
-        ("fd00::1", 80, False),
-        ("fe80::1", 80, False),
-    ],
-)
-def test_the_guard(address: str, port: int, may: bool) -> None:
-    network = limits.guard(Network(resolvers=(Resolver(SITE),), roots=Roots((), "none")), limits.PORTS)
-    parsed = parse(address)
-    assert parsed is not None
-    assert network.may_connect(parsed, port) is may
-
-
-def test_the_guard_never_widens_what_the_network_allows() -> None:
-    nothing = Network(resolvers=(), roots=Roots((), "none"), allow=lambda address, port: False)
-    parsed = parse(SITE)
-    assert parsed is not None
-    assert limits.guard(nothing, limits.PORTS).may_connect(parsed, 443) is False
 
 
 BAD_BODIES: dict[str, tuple[bytes, int]] = {
@@ -374,8 +334,6 @@ def test_a_client_that_goes_away_takes_nothing_with_it(start: Start) -> None:
 
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_a_signal_ends_it_cleanly(start: Start, number: str) -> None:
-    import signal
-
     control = start(http_timeout=60)
     ask = {"targets": [{"target": "nonsense"}, {"target": "http://site.test/hang"}]}
     with httpx.stream("POST", control.url + "/v1/measure", json=ask, timeout=60, trust_env=False) as answer:

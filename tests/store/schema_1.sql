@@ -1,0 +1,271 @@
+CREATE INDEX "idx_comparison_control_measurement_id"
+    ON "comparison" ("control_measurement_id");
+
+CREATE INDEX "idx_control_measurement_started_at"
+    ON "control_measurement" ("started_at");
+
+CREATE INDEX "idx_control_measurement_target_id"
+    ON "control_measurement" ("target_id");
+
+CREATE INDEX "idx_control_measurement_vantage_id"
+    ON "control_measurement" ("vantage_id");
+
+CREATE INDEX "idx_measurement_run_id"
+    ON "measurement" ("run_id");
+
+CREATE INDEX "idx_measurement_started_at"
+    ON "measurement" ("started_at");
+
+CREATE INDEX "idx_measurement_target_id"
+    ON "measurement" ("target_id");
+
+CREATE INDEX "idx_measurement_vantage_id"
+    ON "measurement" ("vantage_id");
+
+CREATE INDEX "idx_run_vantage_id"
+    ON "run" ("vantage_id");
+
+CREATE INDEX "idx_target_host"
+    ON "target" ("host");
+
+CREATE INDEX "idx_target_service"
+    ON "target" ("service");
+
+CREATE UNIQUE INDEX unique_target ON target (name, ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''));
+
+CREATE UNIQUE INDEX unique_vantage ON vantage (name, country, asn, ifnull(network, x''));
+
+CREATE UNIQUE INDEX unique_verdict ON verdict (measurement_id, rules_version);
+
+CREATE TABLE "body" (
+   "sha256" TEXT PRIMARY KEY NOT NULL,
+   "length" INTEGER NOT NULL,
+   "compressed" BLOB NOT NULL
+);
+
+CREATE TABLE "certificate" (
+   "sha256" TEXT PRIMARY KEY NOT NULL,
+   "der" BLOB NOT NULL
+);
+
+CREATE TABLE "comparison" (
+   "measurement_id" TEXT NOT NULL REFERENCES "measurement"("id"),
+   "number" INTEGER NOT NULL,
+   "control_measurement_id" TEXT NOT NULL REFERENCES "control_measurement"("id"),
+   PRIMARY KEY ("measurement_id", "number")
+);
+
+CREATE TABLE "control_measurement" (
+   "id" TEXT PRIMARY KEY NOT NULL,
+   "title" TEXT NOT NULL,
+   "target_id" INTEGER NOT NULL REFERENCES "target"("id"),
+   "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
+   "started_at" TEXT NOT NULL,
+   "runtime" REAL NOT NULL
+);
+
+CREATE TABLE "control_observation" (
+   "measurement_id" TEXT NOT NULL REFERENCES "control_measurement"("id"),
+   "id" INTEGER NOT NULL,
+   "step" TEXT NOT NULL,
+   "started" REAL NOT NULL,
+   "runtime" REAL NOT NULL,
+   "attempt" INTEGER NOT NULL,
+   "hop" INTEGER NOT NULL,
+   "failure" TEXT,
+   "error" TEXT,
+   "hostname" TEXT,
+   "query_type" TEXT,
+   "resolver_address" TEXT,
+   "resolver_port" INTEGER,
+   "transport" TEXT,
+   "response" INTEGER,
+   "rcode" TEXT,
+   "flags" TEXT,
+   "answers" TEXT,
+   "answers_truncated" INTEGER,
+   "address" TEXT,
+   "port" INTEGER,
+   "server_name" TEXT,
+   "tls_version" TEXT,
+   "cipher" TEXT,
+   "alpn" TEXT,
+   "certificates" TEXT,
+   "subject" TEXT,
+   "issuer" TEXT,
+   "not_before" TEXT,
+   "not_after" TEXT,
+   "alternative_names" TEXT,
+   "public_key_sha256" TEXT,
+   "url" TEXT,
+   "method" TEXT,
+   "status" INTEGER,
+   "http_version" TEXT,
+   "headers" TEXT,
+   "title" TEXT,
+   "body_sha256" TEXT,
+   "body_length" INTEGER,
+   "body_truncated" INTEGER,
+   PRIMARY KEY ("measurement_id", "id"),
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
+);
+
+CREATE TABLE "measurement" (
+   "id" TEXT PRIMARY KEY NOT NULL,
+   "title" TEXT NOT NULL,
+   "run_id" TEXT REFERENCES "run"("id"),
+   "target_id" INTEGER NOT NULL REFERENCES "target"("id"),
+   "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
+   "started_at" TEXT NOT NULL,
+   "runtime" REAL NOT NULL
+);
+
+CREATE TABLE "observation" (
+   "measurement_id" TEXT NOT NULL REFERENCES "measurement"("id"),
+   "id" INTEGER NOT NULL,
+   "step" TEXT NOT NULL,
+   "started" REAL NOT NULL,
+   "runtime" REAL NOT NULL,
+   "attempt" INTEGER NOT NULL,
+   "hop" INTEGER NOT NULL,
+   "failure" TEXT,
+   "error" TEXT,
+   "hostname" TEXT,
+   "query_type" TEXT,
+   "resolver_address" TEXT,
+   "resolver_port" INTEGER,
+   "transport" TEXT,
+   "response" INTEGER,
+   "rcode" TEXT,
+   "flags" TEXT,
+   "answers" TEXT,
+   "answers_truncated" INTEGER,
+   "address" TEXT,
+   "port" INTEGER,
+   "server_name" TEXT,
+   "tls_version" TEXT,
+   "cipher" TEXT,
+   "alpn" TEXT,
+   "certificates" TEXT,
+   "subject" TEXT,
+   "issuer" TEXT,
+   "not_before" TEXT,
+   "not_after" TEXT,
+   "alternative_names" TEXT,
+   "public_key_sha256" TEXT,
+   "url" TEXT,
+   "method" TEXT,
+   "status" INTEGER,
+   "http_version" TEXT,
+   "headers" TEXT,
+   "title" TEXT,
+   "body_sha256" TEXT,
+   "body_length" INTEGER,
+   "body_truncated" INTEGER,
+   PRIMARY KEY ("measurement_id", "id"),
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
+);
+
+CREATE TABLE "reason" (
+   "verdict_id" INTEGER NOT NULL REFERENCES "verdict"("id"),
+   "number" INTEGER NOT NULL,
+   "code" TEXT NOT NULL,
+   "text" TEXT NOT NULL,
+   "observations" TEXT NOT NULL,
+   PRIMARY KEY ("verdict_id", "number")
+);
+
+CREATE TABLE "run" (
+   "id" TEXT PRIMARY KEY NOT NULL,
+   "name" TEXT NOT NULL,
+   "command" TEXT NOT NULL,
+   "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
+   "started_at" TEXT NOT NULL,
+   "finished_at" TEXT,
+   "process" TEXT NOT NULL,
+   "software" TEXT NOT NULL,
+   "host" TEXT NOT NULL,
+   "settings" TEXT NOT NULL
+);
+
+CREATE TABLE "target" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "name" TEXT NOT NULL,
+   "scheme" TEXT NOT NULL,
+   "host" TEXT NOT NULL,
+   "port" INTEGER,
+   "path" TEXT NOT NULL,
+   "service" TEXT,
+   "role" TEXT,
+   "certainty" TEXT NOT NULL,
+   "retired" TEXT,
+   CHECK (scheme IN ('dns', 'tcp', 'tls', 'http', 'https')),
+   CHECK (certainty IN ('documented', 'reported', 'unverified'))
+);
+
+CREATE TABLE "vantage" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "name" TEXT NOT NULL,
+   "country" TEXT NOT NULL,
+   "asn" INTEGER NOT NULL,
+   "network" TEXT
+);
+
+CREATE TABLE "verdict" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "title" TEXT NOT NULL,
+   "measurement_id" TEXT NOT NULL REFERENCES "measurement"("id"),
+   "rules_version" TEXT NOT NULL,
+   "outcome" TEXT NOT NULL,
+   "methods" TEXT NOT NULL,
+   "confidence" TEXT,
+   "controls" TEXT NOT NULL,
+   "made_at" TEXT NOT NULL,
+   CHECK (outcome IN ('ok', 'blocked', 'down', 'refused', 'inconclusive')),
+   CHECK (confidence IN ('possible', 'likely', 'confirmed'))
+);
+
+CREATE VIEW "v_latest" AS 
+SELECT newest.target, newest.service, vantage.name AS vantage, vantage.country, vantage.asn, vantage.network,
+       newest.outcome, newest.methods, newest.confidence, newest.started_at,
+       reason.code AS reason_code, reason.text AS reason_text, newest.measurement_id
+FROM (
+    SELECT measurement.id AS measurement_id, measurement.started_at, measurement.vantage_id,
+           target.name AS target, target.service,
+           verdict.id AS verdict_id, verdict.outcome, verdict.methods, verdict.confidence,
+           row_number() OVER (
+               PARTITION BY target.name, measurement.vantage_id
+               ORDER BY measurement.started_at DESC, measurement.id DESC
+           ) AS age
+    FROM measurement
+    JOIN target ON target.id = measurement.target_id
+    JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)
+) AS newest
+JOIN vantage ON vantage.id = newest.vantage_id
+LEFT JOIN reason ON reason.verdict_id = newest.verdict_id AND reason.number = 1
+WHERE newest.age = 1;
+
+CREATE VIEW "v_service" AS 
+SELECT newest.service, vantage.name AS vantage, vantage.country, vantage.asn, vantage.network,
+       count(*) AS targets,
+       sum(newest.outcome = 'ok') AS ok,
+       sum(newest.outcome = 'blocked') AS blocked,
+       sum(newest.outcome = 'down') AS down,
+       sum(newest.outcome = 'refused') AS refused,
+       sum(newest.outcome = 'inconclusive') AS inconclusive,
+       max(newest.started_at) AS started_at
+FROM (
+    SELECT measurement.id AS measurement_id, measurement.started_at, measurement.vantage_id,
+           target.name AS target, target.service,
+           verdict.id AS verdict_id, verdict.outcome, verdict.methods, verdict.confidence,
+           row_number() OVER (
+               PARTITION BY target.name, target.service, measurement.vantage_id
+               ORDER BY measurement.started_at DESC, measurement.id DESC
+           ) AS age
+    FROM measurement
+    JOIN target ON target.id = measurement.target_id
+    JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)
+) AS newest
+JOIN vantage ON vantage.id = newest.vantage_id
+WHERE newest.age = 1 AND newest.service IS NOT NULL
+GROUP BY newest.service, newest.vantage_id;

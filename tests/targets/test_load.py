@@ -1,0 +1,212 @@
+"""Target lists: a good one is read whole, a bad one is refused with every fault, its file, line, key and reason."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.model import Certainty, Endpoint, Role, Scheme, Service, Target
+from probe.targets import TargetListError, check, load
+
+HEAD = """\
+title = "Example"
+operator = "Example Inc."
+homepage = "https://chat.example/"
+domains = ["chat.example", "Чат.example"]
+"""
+WEB = """
+[[endpoint]]
+target = "https://chat.example/"
+role = "web"
+purpose = "web site"
+certainty = "documented"
+source = "its manual"
+healthy = "any HTTP status"
+"""
+LINK = """
+[[endpoint]]
+target = "tcp://long.chat.example:8080"
+role = "long_link"
+purpose = "messages"
+certainty = "unverified"
+source = "hearsay"
+retired = 2020-01-02
+"""
+GOOD = HEAD + WEB + LINK
+
+
+def put(folder: Path, text: str | bytes, name: str = "example.toml") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
+    web = Target(scheme=Scheme.HTTPS, host="chat.example", port=443, service="example", role=Role.WEB)
+    link = Target(
+        scheme=Scheme.TCP,
+        host="long.chat.example",
+        port=8080,
+        service="example",
+        role=Role.LONG_LINK,
+        certainty=Certainty.UNVERIFIED,
+        retired=date(2020, 1, 2),
+    )
+    assert load([put(tmp_path, GOOD)]) == (
+        Service(
+            id="example",
+            title="Example",
+            operator="Example Inc.",
+            homepage="https://chat.example/",
+            domains=("chat.example", "xn--80a0bn.example"),
+            endpoints=(
+                Endpoint(target=web, purpose="web site", source="its manual", healthy="any HTTP status"),
+                Endpoint(target=link, purpose="messages", source="hearsay"),
+            ),
+        ),
+    )
+    assert check([tmp_path]) == []
+
+
+def test_a_closed_service_closes_its_endpoints(tmp_path: Path) -> None:
+    (service,) = load([put(tmp_path, 'retired = 2019-05-31\nretired_reason = "closed"\n' + GOOD)])
+    assert (service.retired, service.retired_reason) == (date(2019, 5, 31), "closed")
+    assert [each.target.retired for each in service.endpoints] == [date(2019, 5, 31), date(2020, 1, 2)]
+
+
+ROLES = "must be one of web, api, long_link, short_link, media, push, login, registration, bootstrap, support"
+
+# what is written in place of what, and what is said of it after the file's name
+FAULTS: tuple[tuple[str, str, str], ...] = (
+    # keys
+    ('title = "Example"', 'title = "Example"\nretird = 1', "line 2: retird: unknown key; did you mean 'retired'?"),
+    ('healthy = "any', 'healty = "any', "line 12: endpoint[1].healty: unknown key; did you mean 'healthy'?"),
+    ('title = "Example"', 'zzz = 1\ntitle = "Example"', "line 1: zzz: unknown key; known: title, operator, homepage"),
+    ('operator = "Example Inc."\n', "", "operator: is missing"),
+    ('source = "hearsay"\n', "", "line 14: endpoint[2].source: is missing"),
+    ('source = "hearsay"', 'source = "a"\nsource = "b"', "at line 20"),
+    ('title = "Example"', '"\\u001b[31m\\nx" = 1\ntitle = "Example"', ": ?[31m?x: unknown key"),
+    # texts
+    ('title = "Example"', "title = 3", "line 1: title: must be a text that is not empty"),
+    ('title = "Example"', 'title = " "', "line 1: title: must be a text that is not empty"),
+    ('"its manual"', '"a\\u001bb"', "line 11: endpoint[1].source: has control characters in it"),
+    ('homepage = "https://chat.example/"', 'homepage = "chat"', "line 3: homepage: 'chat' is no target"),
+    ('homepage = "https://chat.example/"', 'homepage = "dns://a.b"', "line 3: homepage: must be a web page"),
+    # domains
+    ('["chat.example", "Чат.example"]', '"chat.example"', "line 4: domains: must be a list of domains"),
+    ('["chat.example", "Чат.example"]', "[]", "line 4: domains: must be a list of domains"),
+    ('"Чат.example"', '"127.1"', "line 4: domains: 'dns://127.1' is no target: the host looks like an address"),
+    ('"Чат.example"', "7", "line 4: domains: must be a text"),
+    # dates
+    ("2020-01-02", '"2020-01-02"', "line 20: endpoint[2].retired: must be a date without quotes, such as 2019-05-31"),
+    ("2020-01-02", "2020-01-02T03:04:05Z", "line 20: endpoint[2].retired: must be a date without quotes"),
+    ("2020-01-02", "2020-13-45", "line 20"),
+    ('title = "Example"', 'title = "E"\nretired_reason = "x"', "line 2: retired_reason: is there without retired"),
+    # words of a closed list
+    ('"long_link"', '"longlink"', f"line 16: endpoint[2].role: {ROLES}, not 'longlink'"),
+    ('"long_link"', "[1]", f"line 16: endpoint[2].role: {ROLES}, not [1]"),
+    ('"unverified"', '"sure"', "line 18: endpoint[2].certainty: must be one of documented, reported, unverified, not"),
+    # targets
+    ("tcp://long.chat.example:8080", "tcp://long.chat.example:0", "line 15: endpoint[2].target: 'tcp://long.chat.exa"),
+    ("tcp://long.chat.example:8080", "long.chat.example", "line 15: endpoint[2].target: 'long.chat.example' is no t"),
+    ("tcp://long.chat.example:8080", "https://Chat.example:443", "line 15: endpoint[2].target: https://chat.example/"),
+    # the endpoints as a whole
+    (WEB + LINK, "", "endpoint: is missing"),
+    (WEB + LINK, "endpoint = []", "line 5: endpoint: must be at least one [[endpoint]] table"),
+    (WEB + LINK, WEB.replace("[[endpoint]]", "[endpoint]"), "endpoint: must be at least one [[endpoint]] table"),
+    # not TOML
+    ('title = "Example"', 'title = "Example', "not TOML"),
+    ('title = "Example"', "title = ", "at line 1, column"),
+    ('title = "Example"', f"a = {'[' * 100_000}", "not TOML"),
+    ('title = "Example"', f"a = {'9' * 5000}", "not TOML"),
+)
+
+
+@pytest.mark.parametrize(("good", "bad", "said"), FAULTS, ids=[f"{i}" for i, _ in enumerate(FAULTS)])
+def test_a_fault_is_named(tmp_path: Path, good: str, bad: str, said: str) -> None:
+    assert GOOD.count(good) == 1
+    path = put(tmp_path, GOOD.replace(good, bad))
+    (problem,) = check([path])
+    assert problem.startswith(f"{path}: ")
+    assert said in problem
+    assert problem.isprintable()
+    assert len(problem) < len(str(path)) + 400
+
+
+def test_every_fault_of_every_file_is_named_at_once(tmp_path: Path) -> None:
+    first = put(
+        tmp_path, GOOD.replace('"web"', '"wep"').replace('"unverified"', "1").replace("title", "titel"), "a.toml"
+    )
+    second = put(tmp_path, b"\n\xff", "b.toml")
+    problems = check([tmp_path])
+    assert [problem.partition(": ")[0] for problem in problems] == [str(first)] * 4 + [str(second)]
+    for problem, said in zip(
+        problems,
+        ("line 1: titel: unknown", "title: is missing", "line 8: endpoint[1].role", "line 18: endpoint[2].certainty"),
+        strict=False,
+    ):
+        assert said in problem
+    with pytest.raises(TargetListError) as caught:
+        load([tmp_path])
+    assert str(caught.value).splitlines() == problems
+
+
+def test_files_that_cannot_be_lists(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    cases = (
+        (tmp_path / "none.toml", "cannot be read: No such file or directory"),
+        (tmp_path / ("x" * 300), "cannot be read: File name too long"),
+        (put(tmp_path, b"title = \n\n\xff", "bytes.toml"), "line 3: is not UTF-8 text"),
+        (put(tmp_path, b"#" * ((1 << 20) + 1), "large.toml"), "larger than 1 MiB"),
+        (Path("/dev/zero"), "larger than 1 MiB"),
+        (empty, "a folder without any .toml file"),
+    )
+    for path, reason in cases:
+        (problem,) = check([path])
+        assert problem.startswith(f"{path}: {reason}")
+
+
+def test_the_largest_file_is_read(tmp_path: Path) -> None:
+    text = GOOD.encode()
+    (service,) = load([put(tmp_path, text + b"#" * ((1 << 20) - len(text)))])
+    assert service.title == "Example"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read_is_said(tmp_path: Path) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    path = put(locked, GOOD)
+    locked.chmod(0)
+    try:
+        for each in (path, locked):
+            assert check([each]) == [f"{each}: cannot be read: Permission denied"]
+    finally:
+        locked.chmod(0o700)
+
+
+def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
+    for name in ("b.toml", "a.toml", "c.txt"):
+        put(tmp_path, GOOD, name)
+    assert [service.id for service in load([tmp_path])] == ["a", "b"]
+    assert [service.id for service in load([tmp_path / "b.toml", tmp_path])] == ["b", "a"]
+
+
+def test_two_files_for_one_service_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    first, second = put(tmp_path, GOOD), put(tmp_path / "more", GOOD, "Example.toml")
+    assert check([first, second]) == [f"{second}: the service 'example' is in {first} already; each has one file"]
+
+
+@given(st.text(alphabet="[]=\"#.,{}\n'\\ae1-:\u200b", max_size=60))
+def test_any_text_is_a_list_or_has_faults(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = put(tmp_path_factory.getbasetemp(), text, "any.toml")
+    problems = check([path])
+    assert problems  # too short to hold all that must be there
+    assert all(problem.startswith(f"{path}: ") and problem.isprintable() for problem in problems)

@@ -188,7 +188,7 @@ def create_schema(db: Database) -> None:
 def unique_key(table: Table) -> tuple[str, ...]:
     """The expressions that tell one row from another. Two NULLs are never equal to SQL, though two absences are the
     same to us: an absent value counts as an empty blob, which no text equals."""
-    return tuple(column for column in table.unique)
+    return tuple(f"ifnull({column}, x'')" if column in table.nullable else column for column in table.unique)
 
 
 def _table_sql(db: Database, name: str, table: Table) -> str:

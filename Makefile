@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs clean
+.PHONY: run test demo lint docs bench clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -21,6 +21,12 @@ lint: $(DEV_READY)  ## style, types, import laws
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the README
+	@$(BIN)/python docs/write.py
+
+bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
+	@$(BIN)/python -m bench
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,6 +1,6 @@
 """Writes the pages of docs/ that the program knows better than anybody: rules.md, cli.md, data-dictionary.md.
 
-python docs/write.py            writes them
+python docs/write.py            writes them, and the picture of `make demo` in the README
 python docs/write.py --check    ends with 1, naming them, where one is not as the program would write it
 """
 
@@ -47,12 +47,12 @@ def cli() -> Iterator[str]:
     yield ""
     yield "Written by the program: what each verb's `--help` says."
     yield ""
-    yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one not"
-    yield "ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network; 1 the program"
+    yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one"
+    yield "not ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network; 1 the program"
     yield "itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what was measured is saved."
     for verb in ("", *VERBS):
         yield ""
-        yield f"## `probe {verb}`".replace(" `", " `").replace("probe `", "probe`")
+        yield f"## `{' '.join(['probe', verb]).strip()}`"
         yield "```"
         yield _help(verb.split())
         yield "```"
@@ -62,9 +62,48 @@ def _help(verb: list[str]) -> str:
     wide = {**os.environ, "COLUMNS": "110", "TERM": "dumb"}
     clean = {name: value for name, value in wide.items() if not name.startswith("PROBE_")}
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "probe", *verb, "--help"], env=clean, capture_output=True, text=True, check=True
+        [str(Path(sys.executable).parent / "probe"), *verb, "--help"],
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout.rstrip()
+
+
+# The record of the model that each table holds.
+_RECORDS: dict[str, tuple[str, ...]] = {
+    "vantage": ("Vantage",),
+    "run": ("Run",),
+    "target": ("Target",),
+    "measurement": ("Measurement",),
+    "control_measurement": ("Measurement",),
+    "observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
+    "control_observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
+    "verdict": ("Verdict",),
+    "reason": ("Reason",),
+}
+# Columns that only the database has.
+_OF_THE_STORE: dict[str, str] = {
+    "run.id": "a version 7 UUID: sorted by time",
+    "run.name": "a label: when, what, where from",
+    "target.name": "the target as it is written: `https://host/path`, `tcp://host:port`, `dns://host`",
+    "measurement.title": "a label: target and time",
+    "control_measurement.title": "a label: target and time",
+    "control_measurement.id": "the control's own id; one measurement of its may stand beside many of ours",
+    "observation.step": "`dns`, `tcp`, `tls` or `http`",
+    "control_observation.step": "`dns`, `tcp`, `tls` or `http`",
+    "comparison.number": "1 for the first control that was asked, and so on",
+    "verdict.title": "a label: outcome, methods, confidence",
+    "verdict.made_at": "when the rules were applied, UTC",
+    "reason.number": "1 for the reason that decided",
+    "body.sha256": "of the decoded body as far as it was read; `observation.body_sha256` names it",
+    "body.length": "bytes, before compression",
+    "body.compressed": "the body, as zlib writes it (RFC 1950)",
+    "certificate.sha256": "of the certificate; `observation.certificates` names it",
+    "certificate.der": "the certificate, DER",
+}
+_KINDS = {str: "text", int: "integer", float: "real", tuple: "JSON text", bytes: "blob", bool: "0 or 1"}
 
 
 def data_dictionary() -> Iterator[str]:
@@ -72,7 +111,9 @@ def data_dictionary() -> Iterator[str]:
     yield "# Data dictionary"
     yield ""
     yield "Written by the program from its schema and model. Times are UTC, ISO 8601 with `Z`; durations are seconds;"
-    yield "lists are JSON; an absent value is NULL. `docs/ontology.md` defines the words."
+    yield "lists are JSON; an absent value is NULL. `docs/ontology.md` defines the words. The views `v_latest` (the"
+    yield "newest verdict for each target and vantage point) and `v_service` (counts of them for each service) show"
+    yield "these columns."
     for name, table in TABLES.items():
         yield ""
         yield f"## `{name}`"
@@ -80,9 +121,9 @@ def data_dictionary() -> Iterator[str]:
         yield "| column | type | meaning |"
         yield "|---|---|---|"
         for column, kind in table.columns.items():
-            text = f"row of `{points_at[column]}`" if column in points_at else meanings.get(column, "")
             null = ", or NULL" if column in table.nullable else ""
-            yield f"| `{column}` | {_KINDS[kind]}{null} | {text} |"
+            meaning = f"row of `{points_at[column]}`" if column in points_at else _meaning(name, column, meanings)
+            yield f"| `{column}` | {_KINDS.get(kind, 'text')}{null} | {meaning} |"
     yield ""
     yield "## Failure words"
     yield "The spelling of OONI's df-007."
@@ -94,11 +135,17 @@ def data_dictionary() -> Iterator[str]:
         yield f"- `{step}`: " + ", ".join(f"`{name}`" for name in detail.__dataclass_fields__)
 
 
-_KINDS = {str: "text", int: "integer", float: "real", tuple: "JSON text", bytes: "blob"}
+def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
+    """Of the store's own columns, the text above; of the model's, the docstring of the field. Raises KeyError."""
+    if f"{table}.{column}" in _OF_THE_STORE:
+        return _OF_THE_STORE[f"{table}.{column}"]
+    if column == "id" and table in ("vantage", "target", "verdict"):
+        return "number of the row"
+    return next(meanings[f"{each}.{column}"] for each in _RECORDS[table] if f"{each}.{column}" in meanings)
 
 
 def _field_meanings() -> dict[str, str]:
-    """The docstring that follows each field of the model's records."""
+    """The docstring that follows each field of the model's records, by `Record.field`."""
     meanings: dict[str, str] = {}
     for record in ast.parse((ROOT / "probe" / "model.py").read_text(encoding="utf-8")).body:
         if not isinstance(record, ast.ClassDef):
@@ -110,7 +157,7 @@ def _field_meanings() -> dict[str, str]:
                 and isinstance(text, ast.Expr)
                 and isinstance(text.value, ast.Constant)
             ):
-                meanings[field.target.id] = " ".join(str(text.value.value).split())
+                meanings[f"{record.name}.{field.target.id}"] = " ".join(str(text.value.value).split())
     return meanings
 
 
@@ -121,6 +168,18 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
+_BEGIN, _END = "<!-- demo: written by `make docs` -->", "<!-- /demo -->"
+
+
+def readme() -> str:
+    """The README with what `make demo` prints now."""
+    demo = [sys.executable, "-m", "tests.lab.demo"]
+    shown = subprocess.run(demo, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    before, after = text.split(_BEGIN)[0], text.split(_END)[1]
+    return f"{before}{_BEGIN}\n```\n{shown.stdout.rstrip()}\n```\n{_END}{after}"
+
+
 def main() -> int:
     stale = []
     for name, write in PAGES.items():
@@ -129,7 +188,9 @@ def main() -> int:
             stale.append(name)
             if "--check" not in sys.argv:
                 page.write_text(text, encoding="utf-8")
-    if "--check" in sys.argv and stale:
+    if "--check" not in sys.argv:
+        (ROOT / "README.md").write_text(readme(), encoding="utf-8")
+    elif stale:
         print(f"not as the program would write them: {', '.join(stale)}; run: make docs", file=sys.stderr)
         return 1
     return 0

@@ -91,16 +91,19 @@ class Target:
     """One thing to check. Two targets are the same when their `name` is the same."""
 
     scheme: Scheme
+    """`dns`, `tcp`, `tls`, `http` or `https`."""
     host: str
     """Lower-case, IDNA-encoded host name, or an IP address in its shortest spelling."""
     port: int | None
-    """`None` for `dns://` only."""
+    """Absent for `dns://` only."""
     path: str = "/"
     """Path and query, for http and https."""
     service: str | None = None
     """The id of the service it belongs to (the stem of its file in `targets/`)."""
     role: Role | None = None
+    """What the endpoint is for; `None` for what a user named."""
     certainty: Certainty = Certainty.DOCUMENTED
+    """How sure it is that the endpoint belongs to the service."""
     retired: date | None = None
     """The day the service was closed down by its owner."""
 
@@ -150,6 +153,7 @@ class Vantage:
     """A place measurements are taken from. A control is a vantage point believed to be uncensored."""
 
     name: str
+    """As its owner calls it."""
     country: str = "ZZ"
     """ISO 3166-1 alpha-2; `ZZ` when unknown."""
     asn: int = 0
@@ -181,13 +185,17 @@ class Run:
     """`check` or `run`."""
     vantage: Vantage
     host: Host
+    """How this machine's own network was at the start."""
     started_at: datetime
+    """Begun at this moment, UTC."""
     finished_at: datetime | None = None
-    """`None` while it goes on, and for ever when it was killed."""
+    """Absent while it goes on, and for ever when it was killed."""
     process: str = ""
     """Boot id, process id and start time of the process: tells a run that goes on from one that was killed."""
     software: str = ""
+    """Name and version of the program."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """What it was asked to do: controls, concurrency, rate, deadlines, number of targets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,19 +213,23 @@ class DnsDetail:
     """One DNS query and one answer to it. A second answer to the same query is an observation of its own."""
 
     hostname: str
+    """The name that was asked for."""
     query_type: str
     """`A` or `AAAA`."""
     resolver_address: str
+    """The resolver that was asked."""
     resolver_port: int
+    """Its port."""
     transport: str
     """`udp` or `tcp`."""
     response: int = 1
     """1 for the first answer to this query, 2 for a second one to the same query, and so on."""
     rcode: str | None = None
-    """As in the IANA registry: `NOERROR`, `NXDOMAIN`, … `None` when there was no answer."""
+    """As in the IANA registry: `NOERROR`, `NXDOMAIN`, … Absent when there was no answer."""
     flags: tuple[str, ...] = ()
     """Header flags that were set: `QR`, `AA`, `TC`, `RD`, `RA`, `AD`, `CD`."""
     answers: tuple[DnsRecord, ...] = ()
+    """The records of the answer section, each with name, type, value and TTL in seconds."""
     answers_truncated: bool = False
     """The answer held more records than are kept."""
 
@@ -227,7 +239,9 @@ class TcpDetail:
     """One TCP connect."""
 
     address: str
+    """The address that was connected to."""
     port: int
+    """The port that was connected to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,20 +252,25 @@ class TlsDetail:
     address: str
     port: int
     server_name: str | None
-    """The name in the ClientHello (SNI); `None` when none was sent."""
+    """The name in the ClientHello (SNI); absent when none was sent."""
     tls_version: str | None = None
     """`TLSv1.3`, `TLSv1.2`, …"""
     cipher: str | None = None
+    """The cipher suite, by OpenSSL's name."""
     alpn: str | None = None
+    """The protocol that was agreed on: `h2`, `http/1.1`."""
     certificates: tuple[str, ...] = ()
     """SHA-256 of each certificate of the chain (DER), hexadecimal, leaf first."""
     subject: str | None = None
     """Of the leaf, RFC 4514."""
     issuer: str | None = None
+    """Of the leaf, RFC 4514."""
     not_before: str | None = None
-    """Validity of the leaf, ISO 8601 UTC."""
+    """The leaf is valid from then on, ISO 8601 UTC."""
     not_after: str | None = None
+    """The leaf is valid until then, ISO 8601 UTC."""
     alternative_names: tuple[str, ...] = ()
+    """The names and addresses that the leaf is for."""
     public_key_sha256: str | None = None
     """SHA-256 of the leaf's SubjectPublicKeyInfo, hexadecimal."""
 
@@ -263,13 +282,17 @@ class HttpDetail:
     address: str
     port: int
     url: str
+    """What was asked for."""
     method: str = "GET"
+    """The method of the request."""
     status: int | None = None
+    """The status code of the response; absent when none came."""
     http_version: str | None = None
     """`HTTP/1.1` or `HTTP/2`."""
     headers: tuple[tuple[str, str], ...] = ()
     """Response headers in the order received, names in lower case."""
     title: str | None = None
+    """The page's title, white space folded."""
     body_sha256: str | None = None
     """SHA-256 of the decoded body as far as it was read, hexadecimal."""
     body_length: int | None = None
@@ -304,6 +327,7 @@ class Observation:
     hop: int = 0
     """0 for the target itself, 1 for where its redirect led, and so on."""
     failure: Failure | None = None
+    """Why it did not succeed, a word of OONI's df-007; absent when it did."""
     error: str | None = None
     """What the system or library said of the failure, in at most 200 printable characters."""
     detail: Detail
@@ -318,12 +342,15 @@ class Measurement:
     """One target measured once at one vantage point: facts, never changed afterwards."""
 
     id: str
+    """A version 7 UUID: sorted by time."""
     run_id: str | None
-    """`None` for what a control vantage point measured for us."""
+    """Absent for what a control vantage point measured for us."""
     target: Target
     vantage: Vantage
     started_at: datetime
+    """Begun at this moment, UTC."""
     runtime: float
+    """Seconds from the first operation to the last."""
     observations: tuple[Observation, ...]
     bodies: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     """Response bodies by their SHA-256. Kept apart from the rows."""
@@ -336,8 +363,11 @@ class Reason:
     """One ground for a verdict: a stable code, a sentence, and the observations that show it."""
 
     code: str
+    """`layer.what_was_seen`, listed in `docs/rules.md`."""
     text: str
+    """A plain sentence."""
     observations: tuple[int, ...] = ()
+    """The ids, within the measurement, of the observations that show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -346,11 +376,14 @@ class Verdict:
 
     measurement_id: str
     outcome: Outcome
+    """`ok`, `blocked`, `down`, `refused` or `inconclusive`."""
     methods: tuple[Method, ...] = ()
+    """For `blocked` only: what was interfered with."""
     confidence: Confidence | None = None
     """For `blocked` only."""
     reasons: tuple[Reason, ...]
     rules_version: str
+    """Of the rules it was made by."""
     controls: tuple[str, ...] = ()
     """Names of the control vantage points that were compared."""
 

@@ -3,5 +3,6 @@
 from probe.classify.classify import classify
 from probe.classify.facts import addresses_in_doubt
 from probe.classify.rules import RULES, RULES_VERSION, Rule
+from probe.classify.sentence import plain
 
-__all__ = ["RULES", "RULES_VERSION", "Rule", "addresses_in_doubt", "classify"]
+__all__ = ["RULES", "RULES_VERSION", "Rule", "addresses_in_doubt", "classify", "plain"]

@@ -140,7 +140,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
     """The run that this job is, recorded, and which of its targets are measured already."""
     if job.resume and store is not None:
         unfinished = store.unfinished_run()
-        if unfinished is None:
+        if unfinished is None or not store.take_over_run(unfinished, process_token()):
             return None, set()
         return replace(unfinished, host=host, vantage=job.vantage), store.measured(unfinished.id)
     now = datetime.now(UTC)

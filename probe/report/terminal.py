@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
+from probe.classify import plain
 from probe.form import time_text
 from probe.model import (
     DnsDetail,
@@ -81,7 +82,7 @@ def explain_lines(result: Result) -> Iterator[str]:
     yield from _steps(measurement)
     for control in result.controls:
         yield ""
-        yield f"What the control {where(control.vantage)} saw at {time_text(control.started_at)}:"
+        yield f"What the control vantage point {where(control.vantage)} saw at {time_text(control.started_at)}:"
         yield from _steps(control)
     if not result.controls:
         yield ""
@@ -107,7 +108,7 @@ def _steps(measurement: Measurement) -> Iterator[str]:
 
 def _story(row: Observation) -> str:
     """One operation in one line."""
-    ended = f"failed: {row.failure}" + (f" ({safe(row.error, 80)})" if row.error else "")
+    ended = f"{plain(row.failure)} [{row.failure}]"
     match row.detail:
         case DnsDetail() as dns:
             asked = f"asked {dns.resolver_address} for {dns.query_type} of {safe(dns.hostname)}"

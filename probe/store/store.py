@@ -62,6 +62,12 @@ class Store:
         with self._writing() as db:
             _insert(db, "run", rows.run_row(run, _id_of(db, "vantage", rows.vantage_row(run.vantage))))
 
+    def take_over_run(self, run: Run, process: str) -> bool:
+        """Records that another process goes on with a run; False when somebody else was faster."""
+        with self._writing() as db:
+            sql = "UPDATE run SET process = ? WHERE id = ? AND process = ? AND finished_at IS NULL"
+            return bool(db.conn.execute(sql, (process, run.id, run.process)).rowcount)
+
     def finish_run(self, run_id: str, finished_at: datetime) -> None:
         """Records that all targets of a run are measured."""
         with self._writing() as db:

@@ -6,6 +6,7 @@ ends, its namespaces, processes and files are gone.
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import select
@@ -97,7 +98,7 @@ class World:
     def __init__(self, spec: Spec | None = None) -> None:
         self.spec = spec or Spec()
         self._lock = threading.Lock()
-        self._started = 0
+        self._numbers = itertools.count(1)  # counts in one step, whichever threads ask
 
     def __enter__(self) -> World:
         """Raises WorldError where there can be no world (see `unavailable`), or the spec makes none."""
@@ -157,8 +158,7 @@ class World:
         cwd: Path | None = None,
     ) -> Running:
         """Starts a program in a host; `env` is added to `environment()`. Raises WorldError where it cannot be."""
-        self._started += 1
-        output = self.home / f"{self._started:04}.out"
+        output = self.home / f"{next(self._numbers):04}.out"
         environment = self.environment() | dict(env or {})
         found = shutil.which(argv[0], path=environment["PATH"]) or argv[0]
         command = Command(

@@ -20,7 +20,7 @@ NOBODY_URL = f"http://{CONTROL[0]}:8081"
 def control(world: World, *options: str) -> Iterator[Running]:
     """A control vantage point in the uncensored network, open to all."""
     command = ["probe", "control", "serve", "--listen", f"0.0.0.0:{CONTROL_PORT}", "--open", "--ttl", "5", *options]
-    running = world.start(command, host="control", env={"PROBE_VANTAGE_NAME": "control"})
+    running = world.start(command, host="control", env={"PROBE_VANTAGE_NAME": "free", "PROBE_VANTAGE_COUNTRY": "NL"})
     try:
         world.wait_for(running, CONTROL[0], CONTROL_PORT)
         yield running

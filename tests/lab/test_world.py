@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -363,6 +364,12 @@ def test_programs_are_started_signalled_and_waited_for(world: World) -> None:
         world.run(["sleep", "60"], timeout=0.1)
     with pytest.raises(WorldError, match="no-such-program"):
         world.start(["no-such-program"])
+
+
+def test_programs_run_side_by_side(world: World) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda n: world.run(["echo", str(n)]).stdout, range(60)))
+    assert done == [f"{n}\n" for n in range(60)]
 
 
 def test_a_server_in_the_control_host_is_reached_by_the_client(world: World) -> None:

@@ -91,3 +91,11 @@ def test_a_run_that_is_not_there(store: Store) -> None:
     store.begin_run(a_run())
     with pytest.raises(StoreError, match="UNIQUE"):
         store.begin_run(a_run())
+
+
+def test_one_process_only_takes_over_a_run(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "probe.sqlite") as first, Store.open(tmp_path / "probe.sqlite") as second:
+        first.begin_run(a_run(process="boot:1:1"))
+        found = [store.unfinished_run() for store in (first, second)]
+        taken = [store.take_over_run(run, "boot:2:2") for store, run in zip((first, second), found, strict=True) if run]
+        assert taken == [True, False]

@@ -13,6 +13,7 @@ import msgspec
 from probe.failure import Failure
 from probe.model import (
     DETAILS,
+    Experiment,
     Measurement,
     Observation,
     Result,
@@ -30,6 +31,7 @@ _COMMON: dict[str, Any] = {
     "runtime": float,
     "attempt": int,
     "hop": int,
+    "experiment": Experiment | None,
     "failure": Failure | None,
     "error": str | None,
 }
@@ -63,6 +65,7 @@ def observation_json(observation: Observation) -> dict[str, Any]:
         "runtime": round(observation.runtime, _DIGITS),
         "attempt": observation.attempt,
         "hop": observation.hop,
+        "experiment": observation.experiment.value if observation.experiment else None,
         "failure": observation.failure.value if observation.failure else None,
         "error": observation.error,
     }

@@ -57,6 +57,19 @@ class StepName(StrEnum):
     HTTP = "http"
 
 
+class Experiment(StrEnum):
+    """What one operation changed, to find out why another had failed."""
+
+    NO_RESOLVER = "no_resolver"
+    """The question went to an address where no resolver is."""
+    CONTROL_ADDRESS = "control_address"
+    """The connection went to an address that only the control was given."""
+    OTHER_NAME = "other_name"
+    """The same address was asked under a name that nobody blocks."""
+    REPEAT = "repeat"
+    """Nothing: the same once more, after a longer pause."""
+
+
 class Outcome(StrEnum):
     """What a verdict says of a target."""
 
@@ -326,6 +339,8 @@ class Observation:
     """1 for the first try; a try again of the same operation counts on."""
     hop: int = 0
     """0 for the target itself, 1 for where its redirect led, and so on."""
+    experiment: Experiment | None = None
+    """What was changed, where the operation is a follow-up; absent in the check itself."""
     failure: Failure | None = None
     """Why it did not succeed, a word of OONI's df-007; absent when it did."""
     error: str | None = None

@@ -14,10 +14,10 @@ from typing import Protocol
 
 from asyncio_throttle.throttler import Throttler
 
-from probe.checks import measure
+from probe.checks import follow_up, measure
 from probe.checks.together import together
 from probe.classify import addresses_in_doubt, classify
-from probe.model import Host, Measurement, Result, Target, Vantage
+from probe.model import Host, Measurement, Outcome, Result, Target, Vantage
 from probe.plan import Task
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
@@ -109,18 +109,14 @@ class Runner:
         )
         controls = tuple(answer for answer in answers if answer is not None)
         verdict = classify(here, controls, self.host)
+        if verdict.outcome is Outcome.BLOCKED:
+            seen = here
+            here = await _patiently(lambda: follow_up(seen, controls, self.host, self.network))
+            verdict = classify(here, controls, self.host)
         await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
 
     async def _measure_here(self, target: Target) -> Measurement | None:
-        """Measures; where this machine is out of descriptors or memory, it waits and measures again."""
-        for number in range(1, _TRIES + 1):
-            try:
-                return await measure(target, self.network, vantage=self.vantage, run_id=self.run_id)
-            except HostExhaustedError:
-                if number == _TRIES:
-                    raise
-                await asyncio.sleep(number)
-        raise AssertionError("the last try returns or raises")
+        return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
 
     async def _ask_again(self, control: Control, answer: Measurement | None, here: Measurement) -> Measurement | None:
         """The control's answer on the addresses that only we saw, where they are in doubt."""
@@ -130,6 +126,16 @@ class Runner:
         if not unseen:
             return answer
         return await control.measure(here.target, unseen) or answer
+
+
+async def _patiently(measuring: Callable[[], Awaitable[Measurement]]) -> Measurement:
+    """Measures; where this machine is out of descriptors or memory, waits and measures again."""
+    for number in range(1, _TRIES):
+        try:
+            return await measuring()
+        except HostExhaustedError:
+            await asyncio.sleep(number)
+    return await measuring()
 
 
 def affordable() -> int:

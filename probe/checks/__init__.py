@@ -1,5 +1,6 @@
 """What a check does, as recipes over the steps."""
 
 from probe.checks.check import CHECKS, measure
+from probe.checks.follow_up import follow_up
 
-__all__ = ["CHECKS", "measure"]
+__all__ = ["CHECKS", "follow_up", "measure"]

@@ -1,8 +1,8 @@
 """What follows from what was observed: pure, total, and recomputable at any time."""
 
 from probe.classify.classify import classify
-from probe.classify.facts import addresses_in_doubt
+from probe.classify.facts import Case, Hop, Layer, addresses_in_doubt
 from probe.classify.rules import RULES, RULES_VERSION, Rule
 from probe.classify.sentence import plain
 
-__all__ = ["RULES", "RULES_VERSION", "Rule", "addresses_in_doubt", "classify", "plain"]
+__all__ = ["RULES", "RULES_VERSION", "Case", "Hop", "Layer", "Rule", "addresses_in_doubt", "classify", "plain"]

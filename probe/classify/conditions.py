@@ -15,10 +15,10 @@ Evidence = tuple[int, ...]
 _REFUSALS = frozenset({401, 403, 429, 451, 503})
 _UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
 _NO_WAY_OUT = frozenset({Failure.NETWORK_UNREACHABLE, Failure.NETWORK_DOWN, Failure.ADDRESS_NOT_AVAILABLE})
-_CUT = frozenset({Failure.CONNECTION_RESET, Failure.CONNECTION_ABORTED})
+CUT = frozenset({Failure.CONNECTION_RESET, Failure.CONNECTION_ABORTED})
 
 
-def _when(holds: bool, rows: tuple[Observation, ...] = ()) -> Evidence | None:
+def when(holds: bool, rows: tuple[Observation, ...] = ()) -> Evidence | None:
     return ids(rows) if holds else None
 
 
@@ -30,7 +30,7 @@ def always(case: Case) -> Evidence | None:
 
 
 def host_is_offline(case: Case) -> Evidence | None:
-    return _when(not case.host.online)
+    return when(not case.host.online)
 
 
 def has_no_route(case: Case) -> Evidence | None:
@@ -38,20 +38,20 @@ def has_no_route(case: Case) -> Evidence | None:
     hop = case.end
     if hop.is_untried and _scheme(case) is not Scheme.DNS:
         return ids(hop.dns)
-    return _when(hop.failed is Layer.TCP and all(row.failure in _NO_WAY_OUT for row in hop.tcp), hop.tcp)
+    return when(hop.failed is Layer.TCP and all(row.failure in _NO_WAY_OUT for row in hop.tcp), hop.tcp)
 
 
 def clock_is_wrong(case: Case) -> Evidence | None:
     hop = case.end
     if hop.failed is not Layer.TLS or hop.failure is not Failure.SSL_INVALID_CERTIFICATE:
         return None
-    theirs = {_leaf(row) for peer in case.peers for row in peer.tls if row.failure is None}
-    mine = {_leaf(row) for row in hop.tls if row.failure is Failure.SSL_INVALID_CERTIFICATE}
-    return _when(bool(mine & theirs - {None}), hop.tls)
+    theirs = {leaf_of(row) for peer in case.peers for row in peer.tls if row.failure is None}
+    mine = {leaf_of(row) for row in hop.tls if row.failure is Failure.SSL_INVALID_CERTIFICATE}
+    return when(bool(mine & theirs - {None}), hop.tls)
 
 
 def is_retired(case: Case) -> Evidence | None:
-    return _when(case.mine.measurement.target.retired is not None)
+    return when(case.mine.measurement.target.retired is not None)
 
 
 # It answered
@@ -63,11 +63,11 @@ def is_refused(case: Case) -> Evidence | None:
         return None
     pages = [path.end.page for path in case.controls if path.reached and path.end.page is not None]
     alone = bool(pages) and all((theirs.status or 0) < 400 for theirs in pages)
-    return _when(alone or page.status == 451, case.end.http)
+    return when(alone or page.status == 451, case.end.http)
 
 
 def is_verified_page(case: Case) -> Evidence | None:
-    return _when(case.end.page is not None and _is_authentic(case), case.end.http)
+    return when(case.end.page is not None and _is_authentic(case), case.end.http)
 
 
 def _is_authentic(case: Case) -> bool:
@@ -78,7 +78,7 @@ def _is_authentic(case: Case) -> bool:
 
 
 def is_verified_handshake(case: Case) -> Evidence | None:
-    return _when(_scheme(case) is Scheme.TLS and case.mine.reached, case.end.tls)
+    return when(_scheme(case) is Scheme.TLS and case.mine.reached, case.end.tls)
 
 
 def is_connected(case: Case) -> Evidence | None:
@@ -86,17 +86,17 @@ def is_connected(case: Case) -> Evidence | None:
     if _scheme(case) is not Scheme.TCP or not case.mine.reached:
         return None
     known = not case.peers or bool(case.end.connected & case.confirmed_addresses)
-    return _when(known or case.control_reached is False, case.end.tcp)
+    return when(known or case.control_reached is False, case.end.tcp)
 
 
 def is_resolved(case: Case) -> Evidence | None:
     if _scheme(case) is not Scheme.DNS or not case.mine.reached:
         return None
-    return _when(bool(case.end.public & case.their_addresses), case.end.dns)
+    return when(bool(case.end.public & case.their_addresses), case.end.dns)
 
 
 def is_same_page(case: Case) -> Evidence | None:
-    return _when(_likeness(case) is Likeness.SAME, case.end.http)
+    return when(_likeness(case) is Likeness.SAME, case.end.http)
 
 
 # It works nowhere
@@ -117,28 +117,28 @@ def tls_fails_everywhere(case: Case) -> Evidence | None:
 def http_fails_everywhere(case: Case) -> Evidence | None:
     loops = all(path.has_unfollowed_redirect for path in case.controls)
     if case.control_reached is False and loops and not case.mine.reached:
-        return _when(True, case.end.http)
+        return when(True, case.end.http)
     return _fails_everywhere(case, Layer.HTTP)
 
 
 def _fails_everywhere(case: Case, layer: Layer) -> Evidence | None:
     ends = {path.end.failed for path in case.controls}
-    return _when(case.control_reached is False and ends == {layer}, case.end.failures)
+    return when(case.control_reached is False and ends == {layer}, case.end.failures)
 
 
 def control_fails_too(case: Case) -> Evidence | None:
-    return _when(case.control_reached is False, case.end.failures)
+    return when(case.control_reached is False, case.end.failures)
 
 
 # What cannot be judged
 
 
 def has_no_control(case: Case) -> Evidence | None:
-    return _when(not case.controls, case.end.failures or case.end.rows)
+    return when(not case.controls, case.end.failures or case.end.rows)
 
 
 def controls_disagree(case: Case) -> Evidence | None:
-    return _when(case.control_reached is None, case.end.failures or case.end.rows)
+    return when(case.control_reached is None, case.end.failures or case.end.rows)
 
 
 # The name
@@ -156,13 +156,13 @@ def dns_injected(case: Case) -> Evidence | None:
         if (getattr(row.detail, "query_type", ""), row.attempt) in questions
         and not _answers(row) & case.their_addresses
     ]
-    return _when(bool(false_first), (*false_first, *true_later))
+    return when(bool(false_first), (*false_first, *true_later))
 
 
 def dns_bogon(case: Case) -> Evidence | None:
     hop = case.end
     answered = tuple(row for row in hop.dns if _answers(row))
-    return _when(
+    return when(
         hop.failed is Layer.DNS and bool(hop.addresses) and not hop.public and bool(case.their_addresses), answered
     )
 
@@ -202,7 +202,7 @@ def dns_garbled(case: Case) -> Evidence | None:
 def _dns_fails(case: Case, *words: Failure) -> Evidence | None:
     hop = case.end
     failing = hop.failed is Layer.DNS and not hop.addresses and hop.failure in words
-    return _when(failing and bool(case.their_addresses), hop.failures)
+    return when(failing and bool(case.their_addresses), hop.failures)
 
 
 # The connection
@@ -213,7 +213,7 @@ def tcp_timeout(case: Case) -> Evidence | None:
 
 
 def tcp_reset(case: Case) -> Evidence | None:
-    return _tcp_fails(case, *_CUT)
+    return _tcp_fails(case, *CUT)
 
 
 def tcp_refused(case: Case) -> Evidence | None:
@@ -230,14 +230,14 @@ def _tcp_fails(case: Case, *words: Failure) -> Evidence | None:
         return None
     reachable = frozenset().union(*(peer.connected for peer in case.peers))
     rows = tuple(r for r in hop.tcp if r.failure in words and getattr(r.detail, "address", "") in reachable)
-    return _when(bool(rows), rows)
+    return when(bool(rows), rows)
 
 
 # The handshake
 
 
 def tls_reset(case: Case) -> Evidence | None:
-    return _tls_fails(case, *_CUT)
+    return _tls_fails(case, *CUT)
 
 
 def tls_timeout(case: Case) -> Evidence | None:
@@ -256,7 +256,7 @@ def tls_untrusted(case: Case) -> Evidence | None:
     hop = case.end
     rows = tuple(row for row in hop.tls if row.failure in CERTIFICATE_FAILURES)
     at_service = tuple(row for row in rows if getattr(row.detail, "address", "") in case.confirmed_addresses)
-    return _when(hop.failed is Layer.TLS and bool(at_service) and any(p.secured for p in case.peers), at_service)
+    return when(hop.failed is Layer.TLS and bool(at_service) and any(p.secured for p in case.peers), at_service)
 
 
 def _tls_fails(case: Case, *words: Failure) -> Evidence | None:
@@ -272,14 +272,14 @@ def _tls_fails(case: Case, *words: Failure) -> Evidence | None:
     }
     places = completed | case.confirmed_addresses
     rows = tuple(row for row in hop.tls if row.failure in words and getattr(row.detail, "address", "") in places)
-    return _when(bool(rows) and any(peer.secured for peer in case.peers), rows)
+    return when(bool(rows) and any(peer.secured for peer in case.peers), rows)
 
 
 # The page
 
 
 def http_reset(case: Case) -> Evidence | None:
-    return _http_fails(case, *_CUT)
+    return _http_fails(case, *CUT)
 
 
 def http_timeout(case: Case) -> Evidence | None:
@@ -294,7 +294,7 @@ def _http_fails(case: Case, *words: Failure) -> Evidence | None:
     hop = case.end
     failing = hop.failed is Layer.HTTP and hop.failure in words
     answered = any(peer.page is not None for peer in case.peers)
-    return _when(failing and answered, hop.failures)
+    return when(failing and answered, hop.failures)
 
 
 def http_redirected_elsewhere(case: Case) -> Evidence | None:
@@ -312,7 +312,7 @@ def http_other_page(case: Case) -> Evidence | None:
     page = case.end.page
     if page is None or asks_for_a_human(page) or case.forged_addresses:
         return None
-    return _when(_likeness(case) is Likeness.OTHER, case.end.http)
+    return when(_likeness(case) is Likeness.OTHER, case.end.http)
 
 
 # What is left
@@ -320,20 +320,20 @@ def http_other_page(case: Case) -> Evidence | None:
 
 def has_unconfirmed_address(case: Case) -> Evidence | None:
     doubtful = _scheme(case) in (Scheme.TCP, Scheme.DNS) and case.mine.reached and bool(case.peers)
-    return _when(doubtful, case.end.dns)
+    return when(doubtful, case.end.dns)
 
 
 def http_asks_for_a_human(case: Case) -> Evidence | None:
     page = case.end.page
-    return _when(page is not None and asks_for_a_human(page), case.end.http)
+    return when(page is not None and asks_for_a_human(page), case.end.http)
 
 
 def http_is_unclear(case: Case) -> Evidence | None:
-    return _when(case.end.page is not None, case.end.http)
+    return when(case.end.page is not None, case.end.http)
 
 
 def http_failed(case: Case) -> Evidence | None:
-    return _when(case.end.failed is Layer.HTTP, case.end.failures)
+    return when(case.end.failed is Layer.HTTP, case.end.failures)
 
 
 # Shared
@@ -363,5 +363,5 @@ def _answers(row: Observation) -> frozenset[str]:
     return addresses_of([row])
 
 
-def _leaf(row: Observation) -> str | None:
+def leaf_of(row: Observation) -> str | None:
     return row.detail.certificates[0] if isinstance(row.detail, TlsDetail) and row.detail.certificates else None

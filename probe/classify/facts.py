@@ -13,7 +13,7 @@ from functools import cached_property
 from probe.address import is_global, parse
 from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
-from probe.model import DnsDetail, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
+from probe.model import DnsDetail, Experiment, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 CERTIFICATE_FAILURES = frozenset(
@@ -146,7 +146,7 @@ class Path:
 
     @cached_property
     def hops(self) -> tuple[Hop, ...]:
-        rows = self.measurement.observations
+        rows = [row for row in self.measurement.observations if row.experiment is None]
         return tuple(
             Hop(index, self._host(index), tuple(row for row in rows if row.hop == index))
             for index in sorted({row.hop for row in rows} | {0})
@@ -266,8 +266,17 @@ class Case:
 
     @property
     def repeated(self) -> bool:
-        """The failure that ended this path was seen again on a second try."""
-        return any(row.attempt > 1 for row in self.end.failures)
+        """The failure that ended this path was seen again: on a second try, or when it was repeated later."""
+        again = self.tried(Experiment.REPEAT)
+        if self.end.failed is None:  # a page came that is not the service's
+            theirs = [peer.page for peer in self.peers if peer.page is not None]
+            return any(compare(page, their) is Likeness.OTHER for page in again.pages.values() for their in theirs)
+        return any(row.attempt > 1 for row in self.end.failures) or any(row.failure for row in again.rows)
+
+    def tried(self, experiment: Experiment) -> Hop:
+        """The rows of one experiment, read as a hop."""
+        rows = self.mine.measurement.observations
+        return Hop(self.end.index, self.end.host, tuple(row for row in rows if row.experiment is experiment))
 
 
 def working_addresses(hop: Hop) -> frozenset[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from probe.classify import conditions as c
+from probe.classify import experiments as e
 from probe.classify.facts import Case
 from probe.model import Confidence, Method, Outcome
 
@@ -107,7 +108,31 @@ RULES: tuple[Rule, ...] = (
         c.controls_disagree,
         "{what_failed}, and the control vantage points disagree about it among themselves.",
     ),
+    Rule(
+        "host.passing_fault",
+        _INCONCLUSIVE,
+        e.works_again,
+        "{what_failed} at first, and worked when it was tried again a little later: a fault that passed.",
+    ),
     # The network is in the way, although it works from the control: the name
+    Rule(
+        "dns.answered_by_nobody",
+        _BLOCKED,
+        e.dns_answered_by_nobody,
+        "A question for {host} was sent to an address where no resolver is, and was answered all the same."
+        " Somebody on the way answers in the resolver's place.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "dns.true_address_works",
+        _BLOCKED,
+        e.dns_true_address_works,
+        "The resolver hides where {host} is. At the address that the control was given it answers from here too,"
+        " and proves with its certificate that it is the service.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
     Rule(
         "dns.injected",
         _BLOCKED,
@@ -199,7 +224,32 @@ RULES: tuple[Rule, ...] = (
         "The network says that {host} cannot be reached; the control connects to the same address.",
         _TCP,
     ),
+    Rule(
+        "tcp.fails_at_true_address",
+        _BLOCKED,
+        e.tcp_fails_at_true_address,
+        "No connection can be made from here to the address of {host} that the control was given and connects to.",
+        _TCP,
+    ),
     # the handshake
+    Rule(
+        "tls.name_is_the_trigger",
+        _BLOCKED,
+        e.tls_name_is_the_trigger,
+        "The connection to {host} is broken off when its name is sent; the same address answers to another name."
+        " So it is the name that is blocked.",
+        _TLS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "tls.intercepted",
+        _BLOCKED,
+        e.tls_intercepted,
+        "Somebody sits between here and {host}: at the service's own address another certificate is shown,"
+        " from an authority that nobody knows, while the control sees the true one.",
+        _TLS,
+        Confidence.CONFIRMED,
+    ),
     Rule(
         "tls.reset_after_client_hello",
         _BLOCKED,
@@ -239,7 +289,32 @@ RULES: tuple[Rule, ...] = (
         "What answers for {host} here does not speak TLS properly; the control shakes hands with the same service.",
         _TLS,
     ),
+    Rule(
+        "tls.fails_at_true_address",
+        _BLOCKED,
+        e.tls_fails_at_true_address,
+        "At the address of {host} that the control was given, the connection is broken off from here"
+        " once the name was sent.",
+        _TLS,
+    ),
     # the page
+    Rule(
+        "http.name_is_the_trigger",
+        _BLOCKED,
+        e.http_name_is_the_trigger,
+        "The connection to {host} is broken off when its page is asked for by name; the same address answers"
+        " to another name. So it is the name that is blocked.",
+        _HTTP,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "http.fails_at_true_address",
+        _BLOCKED,
+        e.http_fails_at_true_address,
+        "At the address of {host} that the control was given, the connection is broken off from here"
+        " once the page was asked for.",
+        _HTTP,
+    ),
     Rule(
         "http.reset",
         _BLOCKED,

@@ -214,6 +214,7 @@ def _note_late(listener: Listener, first: Operation) -> None:
                 runtime=when - first.started,
                 attempt=listener.attempt.number,
                 hop=listener.attempt.hop,
+                experiment=listener.attempt.experiment,
                 failure=later.failure,
                 error=later.error,
                 detail=later.detail,

@@ -9,10 +9,12 @@ from __future__ import annotations
 import errno
 import ssl
 
-import h11
-import httpcore
-
 from probe.failure import Failure
+
+
+class ProtocolError(Exception):
+    """What the other side sent is not the protocol that it was to speak, or goes beyond its bounds."""
+
 
 BY_ERRNO: dict[int, Failure] = {
     errno.EAFNOSUPPORT: Failure.ADDRESS_FAMILY_NOT_SUPPORTED,
@@ -55,11 +57,10 @@ BY_TYPE: tuple[tuple[type[BaseException], Failure], ...] = (
     (ssl.SSLZeroReturnError, Failure.EOF),
     (ssl.SSLError, Failure.SSL_FAILED_HANDSHAKE),
     (EOFError, Failure.EOF),
-    (httpcore.ProtocolError, Failure.HTTP_REQUEST_FAILED),
-    (h11.ProtocolError, Failure.HTTP_REQUEST_FAILED),
+    (ProtocolError, Failure.HTTP_REQUEST_FAILED),
 )
 
-NETWORK_ERRORS: tuple[type[BaseException], ...] = (OSError, EOFError, httpcore.ProtocolError, h11.ProtocolError)
+NETWORK_ERRORS: tuple[type[BaseException], ...] = (OSError, EOFError, ProtocolError)
 """What a step may turn into a row; anything else is a bug and passes through."""
 
 _LONGEST = 200

@@ -1,6 +1,6 @@
 """The `http` step: one request and its response, over a connection that the `tcp` and `tls` steps have made.
 
-Law: the only file that knows httpx and httpcore. No cookies, no redirects, no proxies, no pool: one exchange.
+Law: the only file of the steps that knows httpx. No cookies, no redirects, no proxies, no pool: one exchange.
 The body is read raw and decoded here, both bounded, since a few hundred kilobytes of gzip can hold gigabytes.
 """
 
@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-import httpcore
 import httpx
 
 from probe.failure import Failure
 from probe.model import HttpDetail
+from probe.steps.exchange import Exchange
+from probe.steps.http1 import Http1
+from probe.steps.http2 import Http2
 from probe.steps.page import title
 from probe.steps.step import Attempt, Operation, operation
 from probe.steps.stream import Stream
 
 MOST_BYTES = 512 * 1024
 """How much of a body is read, raw and decoded each."""
+_MOST_PIECES = 10_000
+"""In how many pieces: a body that comes byte by byte costs more than it says."""
 
 # What a common browser sends, so that a site answers as it would to a person, and the request is like many others.
 HEADERS: tuple[tuple[str, str], ...] = (
@@ -32,7 +35,6 @@ HEADERS: tuple[tuple[str, str], ...] = (
     ("Accept-Encoding", "gzip, deflate"),
 )
 _ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
-
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -50,12 +52,7 @@ async def fetch(attempt: Attempt, stream: Stream, url: str) -> Response | None:
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
     async with operation(attempt, detail, attempt.network.timeouts.http) as current:
-        try:
-            await _exchange(current, detail, stream, url)
-        except httpcore.RemoteProtocolError as error:
-            if not stream.ended:
-                raise
-            raise EOFError(str(error)) from error  # "disconnected" is a fact of the stream, not of the protocol
+        await _exchange(current, detail, stream, url)
         location = location_of(cast(HttpDetail, current.detail))
         if location is not None and not _leads_somewhere(url, location):
             current.fail(Failure.HTTP_INVALID_REDIRECT)
@@ -82,42 +79,30 @@ def _leads_somewhere(url: str, location: str) -> bool:
 
 async def _exchange(current: Operation, detail: HttpDetail, stream: Stream, url: str) -> None:
     request = httpx.Request("GET", url, headers=list(HEADERS))
-    address = httpcore.URL(
-        scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
-    )
-    connection: httpcore.AsyncConnectionInterface
-    if _is_h2(stream):
-        connection = httpcore.AsyncHTTP2Connection(address.origin, stream)
-    else:
-        connection = httpcore.AsyncHTTP11Connection(address.origin, stream)
-    answer = await connection.handle_async_request(
-        httpcore.Request(request.method, address, headers=request.headers.raw)
-    )
-    response = httpx.Response(answer.status, headers=answer.headers, extensions=answer.extensions)
-    version = answer.extensions.get("http_version", b"HTTP/1.1").decode("ascii", "replace")
+    exchange: Exchange = Http2(stream) if _is_h2(stream) else Http1(stream)
+    head = await exchange.ask(request.url.raw_scheme, request.url.raw_path, request.headers.raw)
+    response = httpx.Response(head.status, headers=list(head.fields))
     current.detail = detail = replace(
         detail,
-        status=answer.status,
-        http_version=version,
+        status=head.status,
+        http_version=head.version,
         headers=tuple((name.lower(), value) for name, value in response.headers.multi_items()),
     )
-    await _read_body(current, detail, response, cast(AsyncIterator[bytes], answer.stream))
+    await _read_body(current, detail, response, exchange)
 
 
 def _is_h2(stream: Stream) -> bool:
     return stream.tls is not None and stream.tls.selected_alpn_protocol() == "h2"
 
 
-async def _read_body(
-    current: Operation, detail: HttpDetail, response: httpx.Response, chunks: AsyncIterator[bytes]
-) -> None:
+async def _read_body(current: Operation, detail: HttpDetail, response: httpx.Response, exchange: Exchange) -> None:
     """Reads at most MOST_BYTES; what has come is kept in the row even when the rest fails."""
     raw = bytearray()
+    pieces = 0
     try:
-        async for chunk in chunks:
-            raw += chunk
-            if len(raw) > MOST_BYTES:
-                break
+        while len(raw) <= MOST_BYTES and pieces < _MOST_PIECES and (piece := await exchange.more()):
+            raw += piece
+            pieces += 1
     finally:
         body, cut = decode(bytes(raw[:MOST_BYTES]), response.headers.get("content-encoding", ""))
         fingerprint = hashlib.sha256(body).hexdigest()
@@ -127,7 +112,7 @@ async def _read_body(
             title=title(body, response.headers.get("content-type", "")),
             body_sha256=fingerprint,
             body_length=len(body),
-            body_truncated=cut or len(raw) > MOST_BYTES,
+            body_truncated=cut or len(raw) > MOST_BYTES or pieces == _MOST_PIECES,
         )
 
 

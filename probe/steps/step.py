@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from probe.failure import Failure
-from probe.model import Detail, Observation
+from probe.model import Detail, Experiment, Measurement, Observation
 from probe.steps.errors import NETWORK_ERRORS, failure_of, said
 from probe.steps.network import Network
 
@@ -29,6 +29,14 @@ class Journal:
 
     def __post_init__(self) -> None:
         self.began = self.clock()
+
+    @classmethod
+    def going_on(cls, measurement: Measurement, network: Network) -> Journal:
+        """A journal that goes on where a measurement ended, on the same clock and with the same ids."""
+        journal = cls(network.clock, list(measurement.observations))
+        journal.began -= (network.now() - measurement.started_at).total_seconds()
+        journal._count = max((row.id for row in measurement.observations), default=0)
+        return journal
 
     def elapsed(self) -> float:
         """Seconds since the measurement began."""
@@ -52,6 +60,7 @@ class Attempt:
     network: Network
     hop: int = 0
     number: int = 1
+    experiment: Experiment | None = None
 
 
 @dataclass(slots=True)
@@ -90,6 +99,7 @@ async def operation(attempt: Attempt, detail: Detail, timeout: float) -> AsyncIt
             runtime=journal.elapsed() - current.started,
             attempt=attempt.number,
             hop=attempt.hop,
+            experiment=attempt.experiment,
             failure=current.failure,
             error=current.error,
             detail=current.detail,

@@ -10,15 +10,12 @@ import asyncio
 import socket
 import ssl
 from dataclasses import dataclass, field
-from typing import Any
-
-from httpcore import AsyncNetworkStream
 
 _CHUNK = 16_384
 
 
 @dataclass(slots=True)
-class Stream(AsyncNetworkStream):
+class Stream:
     """An open TCP connection, in clear until `start` is called with a TLS session."""
 
     sock: socket.socket
@@ -47,7 +44,7 @@ class Stream(AsyncNetworkStream):
                 await self._flush()
                 return session
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(self, max_bytes: int) -> bytes:
         """At most `max_bytes`; empty at the end of the stream."""
         if self.tls is None:
             return await self._receive(max_bytes)
@@ -63,7 +60,7 @@ class Stream(AsyncNetworkStream):
             else:
                 return data
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, buffer: bytes) -> None:
         """Sends all of it."""
         if self.tls is None:
             await asyncio.get_running_loop().sock_sendall(self.sock, buffer)
@@ -71,16 +68,9 @@ class Stream(AsyncNetworkStream):
         self.tls.write(buffer)
         await self._flush()
 
-    async def aclose(self) -> None:
-        """Closes the socket. No TLS goodbye: nobody waits for it."""
-        self.close()
-
     def close(self) -> None:
+        """Closes the socket. No TLS goodbye: nobody waits for it."""
         self.sock.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks of a stream."""
-        return {"ssl_object": self.tls, "is_readable": False}.get(info)
 
     async def _receive(self, most: int) -> bytes:
         data = await asyncio.get_running_loop().sock_recv(self.sock, most)

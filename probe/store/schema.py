@@ -26,6 +26,7 @@ _COMMON: Mapping[str, type] = {
     "runtime": float,
     "attempt": int,
     "hop": int,
+    "experiment": str,
     "failure": str,
     "error": str,
 }
@@ -84,7 +85,7 @@ def _observation(measurements: str) -> Table:
     return Table(
         columns={**_COMMON, **DETAIL_COLUMNS},
         pk=("measurement_id", "id"),
-        nullable=("failure", "error", *DETAIL_COLUMNS),
+        nullable=("experiment", "failure", "error", *DETAIL_COLUMNS),
         foreign_keys=(("measurement_id", measurements, "id"),),
         words={"step": StepName},
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from probe.failure import Failure as F
+from probe.model import Experiment as X
 from probe.model import Host, Target
 from tests.classify.stories import (
     FORGED,
@@ -100,13 +101,25 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("tls.reset_after_client_hello", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.CONNECTION_RESET, tries=2), [well()], ("tls",), "likely"),
     Golden("tls.timeout_after_client_hello", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.GENERIC_TIMEOUT, tries=2), [well()], ("tls",), "likely"),
     Golden("tls.eof_after_client_hello", TLS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.EOF, tries=2), [Saw().dns(REAL).tcp(REAL).tls(REAL)], ("tls",), "likely"),
-    Golden("tls.untrusted_certificate", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, tries=2, leaf="mitm"), [well()], ("tls",), "likely"),
+    Golden("tls.untrusted_certificate", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME, tries=2, leaf="other"), [well()], ("tls",), "likely"),
     Golden("tls.broken_handshake", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_FAILED_HANDSHAKE, tries=2), [well()], ("tls",), "likely"),
     Golden("http.reset", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.CONNECTION_RESET, tries=2), [well_in_clear()], ("http",), "likely"),
     Golden("http.timeout", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.GENERIC_TIMEOUT, tries=2), [well_in_clear()], ("http",), "likely"),
     Golden("http.eof", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.EOF, tries=2), [well_in_clear()], ("http",), "likely"),
     Golden("http.redirect_elsewhere", HTTP, well_in_clear(status=302, location="http://warning.example/").redirected("warning.example").dns(STUB).tcp(STUB).http(STUB, **BLOCK_PAGE), [well_in_clear()], ("http",), "possible"),
     Golden("http.other_page", HTTP, well_in_clear(**BLOCK_PAGE), [well_in_clear()], ("http",), "possible"),
+    Golden("host.passing_fault", HTTPS, Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2).then(X.REPEAT).tcp(REAL).tls(REAL).http(REAL), [well()]),
+    Golden("host.passing_fault", HTTPS, Saw().dns(failure=F.DNS_SERVFAIL, tries=3).then(X.REPEAT).dns(REAL), [well()]),
+    Golden("dns.answered_by_nobody", HTTPS, Saw().dns(FORGED).tcp(FORGED).tls(FORGED, F.SSL_INVALID_HOSTNAME, tries=2).then(X.NO_RESOLVER).dns(FORGED), [control_with_forged()], ("dns",), "confirmed"),
+    Golden("dns.true_address_works", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL).http(REAL), [well()], ("dns",), "confirmed"),
+    Golden("dns.true_address_works", HTTPS, Saw().dns("10.10.34.35").then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL).http(REAL), [well()], ("dns",), "confirmed"),
+    Golden("dns.nxdomain", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL, F.CONNECTION_RESET), [well()], ("dns", "tls"), "likely"),
+    Golden("dns.nxdomain", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, F.GENERIC_TIMEOUT), [well()], ("dns", "tcp"), "likely"),
+    Golden("dns.nxdomain", HTTP, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, port=80).http(REAL, failure=F.EOF), [well_in_clear()], ("dns", "http"), "likely"),
+    Golden("tls.name_is_the_trigger", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.CONNECTION_RESET, tries=2).then(X.OTHER_NAME).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME), [well()], ("tls",), "confirmed"),
+    Golden("tls.intercepted", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, tries=2, leaf="mitm"), [well()], ("tls",), "confirmed"),
+    Golden("http.name_is_the_trigger", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.CONNECTION_RESET, tries=2).then(X.OTHER_NAME).tcp(REAL, port=80).http(REAL, 404), [well_in_clear()], ("http",), "confirmed"),
+    Golden("http.other_page", HTTP, well_in_clear(**BLOCK_PAGE).then(X.REPEAT).tcp(REAL, port=80).http(REAL, **BLOCK_PAGE), [well_in_clear()], ("http",), "likely"),
     Golden("dns.unconfirmed_address", TCP, Saw().dns(STUB).tcp(STUB, port=5222), [Saw().dns(REAL).tcp(REAL, port=5222)]),
     Golden("dns.unconfirmed_address", NAME, Saw().dns(STUB), [Saw().dns(REAL)]),
     Golden("http.asks_for_a_human", HTTP, well_in_clear(status=503, **HUMAN_TEST), [well_in_clear()]),

@@ -10,6 +10,7 @@ from probe.model import (
     Detail,
     DnsDetail,
     DnsRecord,
+    Experiment,
     Host,
     HttpDetail,
     Measurement,
@@ -43,6 +44,7 @@ class Saw:
     rows: list[Observation] = field(default_factory=list)
     hop: int = 0
     host: str | None = None
+    experiment: Experiment | None = None
 
     def _row(self, detail: Detail, failure: Failure | None, tries: int) -> Saw:
         for attempt in range(1, tries + 1):
@@ -54,6 +56,7 @@ class Saw:
                     runtime=0.01,
                     attempt=attempt,
                     hop=self.hop,
+                    experiment=self.experiment,
                     failure=failure,
                     detail=detail,
                 )
@@ -122,6 +125,11 @@ class Saw:
         """What follows happened one hop further, at another host."""
         self.hop += 1
         self.host = host
+        return self
+
+    def then(self, experiment: Experiment) -> Saw:
+        """What follows is a follow-up."""
+        self.experiment = experiment
         return self
 
     def measured(self, target: Target, vantage: Vantage) -> Measurement:

@@ -22,14 +22,19 @@ def test_golden_case(golden: Golden) -> None:
     assert verdict.reasons[0].code == golden.code
     assert verdict.outcome is rule.outcome
     assert tuple(method.value for method in verdict.methods) == golden.methods
+    assert len({reason.code for reason in verdict.reasons}) == len(verdict.reasons)
     assert (verdict.confidence.value if verdict.confidence else None) == golden.confidence
     assert "{" not in verdict.reasons[0].text
+
+
+# Rules that never decide, since another that comes before them holds whenever they do: they add their method.
+_ADDED = {"tcp.fails_at_true_address", "tls.fails_at_true_address", "http.fails_at_true_address"}
 
 
 def test_every_rule_has_a_case_and_every_code_is_one_rules() -> None:
     codes = [rule.code for rule in RULES]
     assert len(codes) == len(set(codes))
-    assert {golden.code for golden in GOLDEN} == set(codes)
+    assert {golden.code for golden in GOLDEN} | _ADDED == set(codes)
 
 
 def test_blocked_rules_alone_name_a_method() -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.lab.lab import World, unavailable
+from tests.lab.lab import World
 from tests.lab.scenarios.scenario import at, at6, http, https
 from tests.lab.spec import (
     HONEST_RESOLVER,
@@ -48,8 +45,6 @@ from tests.lab.spec import (
 )
 from tests.lab.world import WorldError
 
-pytestmark = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
-
 _VISIT = Path(__file__).with_name("visit.py")
 _NAME, _OTHER = "service.example", "other.example"
 _SITES = (
@@ -60,7 +55,7 @@ _WORKS = {"failure": None}
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def world(lab: None) -> Iterator[World]:
     with World() as made:
         yield made
 
@@ -354,24 +349,6 @@ def test_a_rule_that_makes_no_sense_is_refused(world: World) -> None:
     assert shake(world) is None
 
 
-def test_programs_are_started_signalled_and_waited_for(world: World) -> None:
-    code = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); print('up', flush=True); signal.pause()"
-    running = world.start([sys.executable, "-c", code], host="control", env={"X": "1"})
-    while running.stdout() != "up\n":
-        assert not running.has_ended(0.05), running.stderr()
-    assert running.stop().returncode == 7
-    with pytest.raises(TimeoutError):
-        world.run(["sleep", "60"], timeout=0.1)
-    with pytest.raises(WorldError, match="no-such-program"):
-        world.start(["no-such-program"])
-
-
-def test_programs_run_side_by_side(world: World) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        done = list(pool.map(lambda n: world.run(["echo", str(n)]).stdout, range(60)))
-    assert done == [f"{n}\n" for n in range(60)]
-
-
 def test_a_server_in_the_control_host_is_reached_by_the_client(world: World) -> None:
     censored(world)
     serving = world.start([sys.executable, "-m", "http.server", "8080", "--bind", "0.0.0.0"], host="control")
@@ -380,47 +357,3 @@ def test_a_server_in_the_control_host_is_reached_by_the_client(world: World) -> 
     censored(world, Rule(when=To(addresses=("192.52.193.66",)), do=Drop()))
     assert see(world, "connect", address="192.52.193.66", port=8080) == {"failure": "TimeoutError"}
     serving.stop()
-
-
-def test_nothing_in_a_world_reaches_this_machine_or_is_left_of_it() -> None:
-    with World(Spec(sites=_SITES)) as world:
-        links = world.run(["cat", "/proc/net/dev"]).stdout
-        assert {line.split(":")[0].strip() for line in links.splitlines()[2:]} == {"lo", "eth0"}
-        inner = world.start(["sleep", "600"])
-        home = world.home
-    assert not home.exists()
-    assert _gone([inner.pid])
-
-
-def test_a_world_ends_with_the_process_that_made_it() -> None:
-    code = (
-        "import time; from tests.lab.lab import World\n"
-        "with World() as w: print(w._process.pid, w.start(['sleep', '600']).pid, w.home, flush=True); time.sleep(600)"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=_VISIT.parents[2]
-    ) as maker:
-        assert maker.stdout is not None
-        world, inner, home = maker.stdout.readline().split()
-        children = Path(f"/proc/{world}/task/{world}/children").read_text().split()
-        assert len(children) == 3
-        maker.send_signal(signal.SIGKILL)
-    assert _gone([int(world), int(inner), *map(int, children)])
-    subprocess.run(["rm", "-r", home], check=True)
-
-
-def _gone(pids: list[int]) -> bool:
-    """Whether these processes end, within a time that is long for it."""
-    for _ in range(100):
-        left = [pid for pid in pids if Path(f"/proc/{pid}").exists() and "Z" not in _state(pid)]
-        if not left:
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"

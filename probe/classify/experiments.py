@@ -1,0 +1,91 @@
+"""The conditions of the rules that rest on follow-up experiments (`probe.checks.follow_up`).
+
+Law: pure. An experiment counts for what it changed: what still fails, and what works again, says which part it was.
+"""
+
+from __future__ import annotations
+
+from probe.classify import conditions as c
+from probe.classify.conditions import Evidence
+from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_of, ids
+from probe.failure import Failure
+from probe.model import Experiment, Observation, TlsDetail
+
+_BROKEN_OFF = c.CUT | TIMEOUTS | {Failure.EOF}
+_DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER, Failure.DNS_REFUSED)
+
+
+def works_again(case: Case) -> Evidence | None:
+    """What failed every time worked when it was repeated after a longer pause: a fault that passed."""
+    again, failed = case.tried(Experiment.REPEAT), case.end.failed
+    if failed is None or not again.rows:
+        return None
+    if failed is Layer.DNS:
+        works = bool(addresses_of(again.dns) & case.their_addresses)
+    elif case.end.http or any(peer.http for peer in case.peers):
+        works = bool(again.pages)
+    else:
+        works = bool(again.secured if case.end.tls else again.connected)
+    return c.when(works, again.rows)
+
+
+def dns_answered_by_nobody(case: Case) -> Evidence | None:
+    """An answer came from an address where no resolver is. Only a failure of this name makes it matter."""
+    rows = tuple(row for row in case.tried(Experiment.NO_RESOLVER).dns if getattr(row.detail, "rcode", None))
+    suspected = case.end.failed is Layer.DNS or case.forged_addresses
+    return c.when(bool(rows) and suspected, rows)
+
+
+def dns_true_address_works(case: Case) -> Evidence | None:
+    """The resolver denies or misplaces a name whose service answers, proven by its certificate, at its true address."""
+    there = case.tried(Experiment.CONTROL_ADDRESS)
+    denied = case.end.failed is Layer.DNS and case.end.failure in (*_DENIALS, None)
+    proven = tuple(row for row in there.tls if row.failure is None)
+    return c.when(bool(proven) and (denied or case.forged_addresses), (*case.end.dns, *proven))
+
+
+def tcp_fails_at_true_address(case: Case) -> Evidence | None:
+    there = case.tried(Experiment.CONTROL_ADDRESS)
+    return c.when(bool(there.tcp) and not there.connected and _reachable(case, there.tcp), there.tcp)
+
+
+def tls_fails_at_true_address(case: Case) -> Evidence | None:
+    there = case.tried(Experiment.CONTROL_ADDRESS)
+    broken = tuple(row for row in there.tls if row.failure in _BROKEN_OFF)
+    return c.when(bool(broken) and not there.secured and any(peer.secured for peer in case.peers), broken)
+
+
+def http_fails_at_true_address(case: Case) -> Evidence | None:
+    there = case.tried(Experiment.CONTROL_ADDRESS)
+    broken = tuple(row for row in there.http if row.failure in _BROKEN_OFF)
+    return c.when(bool(broken) and not there.pages and any(peer.page for peer in case.peers), broken)
+
+
+def tls_name_is_the_trigger(case: Case) -> Evidence | None:
+    """The handshake is broken off under the service's name, and answered under another at the same address."""
+    shown = c.tls_reset(case) or c.tls_timeout(case) or c.tls_eof(case)
+    other = case.tried(Experiment.OTHER_NAME).tls
+    answered = tuple(row for row in other if isinstance(row.detail, TlsDetail) and row.detail.tls_version)
+    return (*shown, *ids(answered)) if shown and answered else None
+
+
+def http_name_is_the_trigger(case: Case) -> Evidence | None:
+    """The exchange is broken off under the service's name, and answered under another at the same address."""
+    shown = c.http_reset(case) or c.http_timeout(case) or c.http_eof(case)
+    other = tuple(row for row in case.tried(Experiment.OTHER_NAME).http if getattr(row.detail, "status", None))
+    return (*shown, *ids(other)) if shown and other and not case.end.tls else None
+
+
+def tls_intercepted(case: Case) -> Evidence | None:
+    """At an address that the control was given too, another certificate from an unknown authority, again and again."""
+    shown = c.tls_untrusted(case)
+    if shown is None or not case.repeated or not case.end.addresses & case.their_addresses:
+        return None
+    theirs = {c.leaf_of(row) for peer in case.peers for row in peer.tls if row.failure is None}
+    strange = [r for r in case.end.tls if r.id in shown and r.failure is Failure.SSL_UNKNOWN_AUTHORITY]
+    return shown if theirs and strange and not {c.leaf_of(row) for row in strange} & theirs else None
+
+
+def _reachable(case: Case, rows: tuple[Observation, ...]) -> bool:
+    connected = frozenset().union(*(peer.connected for peer in case.peers))
+    return any(getattr(row.detail, "address", "") in connected for row in rows)

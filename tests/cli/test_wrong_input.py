@@ -1,0 +1,224 @@
+"""Wrong input: the contract's status, one line on stderr that says what, nothing on stdout, and no file changed."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.cli import alone
+
+GOOD = """
+title = "Example"
+operator = "Example Inc."
+homepage = "https://example.org/"
+domains = ["example.org"]
+[[endpoint]]
+target = "https://example.org/"
+role = "web"
+purpose = "web site"
+certainty = "documented"
+source = "made up"
+"""
+CHECK = ("check", "https://example.org/", "--no-save")
+SAVE = ("check", "https://example.org/", "--db")
+
+# The words of the command line; those that begin with @ are files of `shelf`.
+CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
+    # status, words, what the line must speak of
+    "no verb": (2, ("bogus",), "bogus"),
+    "no option": (2, (*CHECK, "--bogus"), "--bogus"),
+    "no target": (2, ("check",), "TARGET"),
+    "unknown service": (2, ("check", "wechatt"), "wechat"),
+    "scheme": (2, ("check", "ftp://example.org/"), "ftp"),
+    "port 0": (2, ("check", "tcp://example.org:0"), "port"),
+    "port too large": (2, ("check", "https://example.org:65536/"), "port"),
+    "no port": (2, ("check", "tcp://example.org"), "port"),
+    "no host": (2, ("check", "https:///"), "host"),
+    "brackets": (2, ("check", "https://[::1/"), "host"),
+    "password": (2, ("check", "https://me:secret@example.org/"), "password"),
+    "control characters": (2, ("check", "https://example.org/\x1b[31m"), "control characters"),
+    "line feed": (2, ("check", "https://example.org/\n"), "control characters"),
+    "empty target": (2, ("check", ""), "target"),
+    "endless target": (2, ("check", "https://example.org/" + "a" * 10_000), "longer"),
+    "one bad of two": (2, ("check", "https://example.org/", "https://example.org:x/"), "port"),
+    "control": (2, (*CHECK, "--control", "example.org"), "--control"),
+    "control scheme": (2, (*CHECK, "--control", "ftp://example.org"), "--control"),
+    "control and none": (2, (*CHECK, "--control", "none", "--control", "http://example.org"), "none"),
+    "resolver name": (2, (*CHECK, "--resolver", "dns.example.org"), "--resolver"),
+    "resolver port": (2, (*CHECK, "--resolver", "192.0.2.1:0"), "--resolver"),
+    "timeout word": (2, (*CHECK, "--timeout", "soon"), "--timeout"),
+    "timeout zero": (2, (*CHECK, "--timeout", "0"), "--timeout"),
+    "timeout negative": (2, (*CHECK, "--timeout", "-1"), "--timeout"),
+    "timeout nan": (2, (*CHECK, "--timeout", "nan"), "--timeout"),
+    "timeout endless": (2, (*CHECK, "--timeout", "inf"), "--timeout"),
+    "concurrency": (2, ("run", "--concurrency", "0"), "--concurrency"),
+    "rate": (2, ("run", "--rate", "0"), "--rate"),
+    "rate nan": (2, ("run", "--rate", "nan"), "--rate"),
+    "run of no service": (2, ("run", "--service", "bogus"), "bogus"),
+    "list missing": (5, ("run", "--targets", "@missing.toml"), "missing.toml"),
+    "list not TOML": (5, ("run", "--targets", "@text.toml"), "text.toml"),
+    "list not text": (5, ("run", "--targets", "@binary.toml"), "UTF-8"),
+    "list key": (5, ("run", "--targets", "@key.toml"), "rôle"),
+    "list target": (5, ("run", "--targets", "@port.toml"), "port"),
+    "list folder empty": (5, ("run", "--targets", "@nothing"), "nothing"),
+    "list twice": (5, ("run", "--targets", "@good.toml", "--targets", "@copy/good.toml"), "copy"),
+    "list of targets list": (5, ("targets", "list", "--targets", "@missing.toml"), "missing.toml"),
+    "list of targets check": (5, ("targets", "check", "@missing.toml"), "missing.toml"),
+    "show of no service": (2, ("targets", "show", "bogus"), "bogus"),
+    "config missing": (5, (*CHECK, "--config", "@missing.toml"), "missing.toml"),
+    "config not TOML": (5, (*CHECK, "--config", "@text.toml"), "text.toml"),
+    "config not text": (5, (*CHECK, "--config", "@binary.toml"), "binary.toml"),
+    "config key": (5, (*CHECK, "--config", "@config_key.toml"), "timeuot"),
+    "config type": (5, (*CHECK, "--config", "@config_type.toml"), "timeout"),
+    "config country": (5, (*CHECK, "--config", "@config_country.toml"), "country"),
+    "config asn": (5, (*CHECK, "--config", "@config_asn.toml"), "asn"),
+    "config folder": (5, (*CHECK, "--config", "@nothing"), "nothing"),
+    "config timeout zero": (5, (*CHECK, "--config", "@config_timeout.toml"), "timeout"),
+    "config concurrency": (5, ("run", "--config", "@config_concurrency.toml"), "concurrency"),
+    "config rate": (5, ("run", "--config", "@config_rate.toml"), "rate"),
+    "config resolver": (5, (*CHECK, "--config", "@config_resolver.toml"), "resolver"),
+    "config control": (5, (*CHECK, "--config", "@config_control.toml"), "control"),
+    "database folder": (5, (*SAVE, "@nothing"), "nothing"),
+    "database text": (5, (*SAVE, "@good.toml"), "good.toml"),
+    "database of another": (5, (*SAVE, "@other.sqlite"), "another program"),
+    "database below a file": (5, (*SAVE, "@good.toml/probe.sqlite"), "good.toml"),
+    "database below the system": (5, (*SAVE, "/proc/nothing/probe.sqlite"), "/proc/nothing"),
+    "results of nothing": (5, ("results", "--db", "@missing.sqlite"), "missing.sqlite"),
+    "results of a folder": (5, ("results", "--db", "@nothing"), "nothing"),
+    "results of another": (5, ("results", "--db", "@other.sqlite"), "another program"),
+    "results outcome": (2, ("results", "--outcome", "censored"), "--outcome"),
+    "results since": (2, ("results", "--since", "yesterday"), "--since"),
+    "results target": (2, ("results", "--target", "ftp://example.org"), "ftp"),
+    "explain nothing": (2, ("explain",), "MEASUREMENT"),
+    "explain without a database": (5, ("explain", "01", "--db", "@missing.sqlite"), "missing.sqlite"),
+    "serve without a place": (2, ("control", "serve"), "--listen"),
+    "serve at no port": (2, ("control", "serve", "--listen", "127.0.0.1"), "HOST:PORT"),
+    "serve at a word": (2, ("control", "serve", "--listen", "127.0.0.1:http"), "HOST:PORT"),
+    "serve beyond ports": (2, ("control", "serve", "--listen", "127.0.0.1:65536"), "HOST:PORT"),
+    "serve at no address": (2, ("control", "serve", "--listen", "256.0.0.1:0"), "256.0.0.1"),
+    "serve for bad ports": (2, ("control", "serve", "--listen", "127.0.0.1:0", "--ports", "https"), "--ports"),
+    "serve without tokens": (
+        5,
+        ("control", "serve", "--listen", "127.0.0.1:0", "--token-file", "@missing.txt"),
+        "missing.txt",
+    ),
+    "serve a bad list": (5, ("control", "serve", "--listen", "127.0.0.1:0", "--targets", "@text.toml"), "text.toml"),
+}
+_UNCHECKED = "numbers in the configuration file are not held to the limits of the flags"
+_STATUS = "a bad value in the configuration file is told as a bad flag, with 2"
+MUST_BE_FIXED = {
+    "config timeout zero": _UNCHECKED,
+    "config concurrency": _UNCHECKED,
+    "config rate": _UNCHECKED,
+    "config resolver": _STATUS,
+    "config control": _STATUS,
+}
+
+
+@pytest.fixture
+def shelf(home: Path) -> Path:
+    """Files that are wrong in one way each."""
+    files = {
+        "good.toml": GOOD,
+        "copy/good.toml": GOOD,
+        "text.toml": "this is no TOML",
+        "key.toml": GOOD + '"rôle" = "web"\n',
+        "port.toml": GOOD.replace('org/"\nrole', 'org:0/"\nrole'),
+        "config_key.toml": "timeuot = 3",
+        "config_type.toml": 'timeout = "soon"',
+        "config_country.toml": '[vantage]\ncountry = "Russia"',
+        "config_asn.toml": "[vantage]\nasn = -1",
+        "config_timeout.toml": "timeout = 0",
+        "config_concurrency.toml": "concurrency = -1",
+        "config_rate.toml": "rate = -1.0",
+        "config_resolver.toml": 'resolver = "dns.example.org"',
+        "config_control.toml": 'control = ["example.org"]',
+    }
+    place = home / "shelf"
+    for name, text in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text, "utf-8")
+    (place / "binary.toml").write_bytes(b"title = \xff\xfe\x00")
+    (place / "nothing").mkdir()
+    other = sqlite3.connect(place / "other.sqlite")
+    other.execute("CREATE TABLE measurement (id TEXT)")
+    other.close()
+    return place
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in alone.files_below(folder)}
+
+
+def cases() -> list[object]:
+    marks = {name: [pytest.mark.xfail(strict=True, reason=reason)] for name, reason in MUST_BE_FIXED.items()}
+    return [pytest.param(*case, id=name, marks=marks.get(name, [])) for name, case in CASES.items()]
+
+
+@pytest.mark.parametrize(("status", "words", "about"), cases())
+def test_wrong_input_is_told_in_one_line(shelf: Path, status: int, words: tuple[str, ...], about: str) -> None:
+    before = contents(shelf)
+    done = alone.run(shelf.parent, *(str(shelf / word[1:]) if word.startswith("@") else word for word in words))
+    assert (done.returncode, done.stdout) == (status, ""), done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("probe: ")
+    assert about in done.stderr
+    assert all(c.isprintable() for c in done.stderr.rstrip("\n"))
+    assert contents(shelf) == before
+    assert alone.files_below(shelf.parent) == {"roots.pem", *(f"shelf/{name}" for name in before)}
+
+
+def test_every_fault_of_a_list_is_a_line(shelf: Path) -> None:
+    faults = GOOD.replace('title = "Example"', "title = 7").replace('"web"', '"wob"').replace("source", "sauce")
+    (shelf / "faults.toml").write_text(faults)
+    for verb in (("targets", "check"), ("run", "--targets")):
+        done = alone.run(shelf.parent, *verb, shelf / "faults.toml")
+        assert (done.returncode, done.stdout) == (5, "")
+        lines = done.stderr.splitlines()
+        assert all("faults.toml" in line for line in lines)
+        for number, key in ((2, "title"), (8, "role"), (11, "sauce")):
+            assert any(f"line {number}: " in line and key in line for line in lines), done.stderr
+        assert len(lines) == 4  # and `source` is missing
+
+
+def test_trusted_roots_that_cannot_be_read(shelf: Path) -> None:
+    for name in ("missing.pem", "good.toml"):
+        done = alone.run(shelf.parent, *CHECK, SSL_CERT_FILE=str(shelf / name))
+        assert (done.returncode, done.stdout) == (5, "")
+        assert len(done.stderr.splitlines()) == 1
+        assert name in done.stderr
+
+
+def test_wrong_settings_in_the_environment(shelf: Path) -> None:
+    wrong = {
+        "PROBE_TIMEOUT": ("soon", 2),
+        "PROBE_RESOLVER": ("dns.example.org", 2),
+        "PROBE_CONTROL": ("example.org", 2),
+        "PROBE_DB": (str(shelf / "nothing"), 5),
+        "PROBE_CONFIG": (str(shelf / "text.toml"), 5),
+        "PROBE_VANTAGE_COUNTRY": ("Russia", 5),
+        "PROBE_VANTAGE_ASN": ("Rostelecom", 5),
+    }
+    for name, (value, status) in wrong.items():
+        done = alone.run(shelf.parent, "check", "https://example.org/", **{name: value})
+        assert (name, done.returncode, done.stdout) == (name, status, "")
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_file_that_may_not_be_written(shelf: Path) -> None:
+    """The permissions of the file count also for root, when the file system is read-only."""
+    source = shelf / "there"
+    source.mkdir()
+    assert alone.run(shelf.parent, *SAVE, source / "probe.sqlite").returncode == 75
+    target = shelf / "read_only"
+    shutil.copytree(source, target)
+    before = contents(target)
+    script = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+    program = ("unshare", "--mount", "sh", "-c", script, str(target), *alone.PROBE)
+    done = alone.run(shelf.parent, *SAVE, target / "probe.sqlite", program=program)
+    assert (done.returncode, done.stdout) == (5, ""), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert contents(target) == before

@@ -1,0 +1,47 @@
+"""The pages are as the program would write them, and what they point at is there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_PATH = re.compile(r"`((?:docs|probe|tests|targets|results|systemd|scripts|bench)/[\w./-]*)`")
+_MAKE = re.compile(r"\bmake ([a-z]+)\b")
+
+
+def test_written_pages_are_up_to_date() -> None:
+    done = subprocess.run([sys.executable, "docs/write.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
+    links = [link for link in _LINK.findall(text) if "://" not in link and not link.startswith("#")]
+    missing = [link for link in links if not (page.parent / link.partition("#")[0]).exists()]
+    assert missing == []
+    assert [path for path in _PATH.findall(text) if not (ROOT / path).exists()] == []
+
+
+def test_the_readme_has_links() -> None:
+    """Without any, the test above would say nothing."""
+    assert len(_LINK.findall((ROOT / "README.md").read_text("utf-8"))) > 3
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = {word for page in PAGES for word in _MAKE.findall(_code(page.read_text("utf-8")))}
+    assert {"run", "demo", "test"} <= named
+    assert named <= targets
+
+
+def _code(text: str) -> str:
+    """What stands between backticks, where `make` is a command and not a verb."""
+    return "\n".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))

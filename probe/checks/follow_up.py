@@ -89,8 +89,8 @@ async def _inquire(inquiry: Inquiry) -> None:
     if hop.failed is Layer.DNS:
         await repeat_the_question(inquiry)
         return
-    if hop.failed in (Layer.TLS, Layer.HTTP):
-        await say_another_name(inquiry)
+    if hop.failed in (Layer.TLS, Layer.HTTP) and await say_another_name(inquiry):
+        return  # the name alone was changed, and it worked: nothing proves more
     await repeat(inquiry)
 
 
@@ -114,12 +114,12 @@ async def go_to_the_true_address(inquiry: Inquiry) -> None:
         await _visit(inquiry, Experiment.CONTROL_ADDRESS, address)
 
 
-async def say_another_name(inquiry: Inquiry) -> None:
-    """To the same address, under a name that nobody blocks: is it the name, or the address?"""
+async def say_another_name(inquiry: Inquiry) -> bool:
+    """To the same address, under a name that nobody blocks: True when it answers, so that it is the name."""
     address = _failing_address(inquiry.hop)
-    if address is None or inquiry.left < 2:
-        return
-    await _visit(inquiry, Experiment.OTHER_NAME, address, replace(inquiry.target, host=OTHER_NAME, path="/"))
+    if address is None or inquiry.left < 3:
+        return False
+    return await _visit(inquiry, Experiment.OTHER_NAME, address, replace(inquiry.target, host=OTHER_NAME, path="/"))
 
 
 async def repeat_the_question(inquiry: Inquiry) -> None:
@@ -140,17 +140,20 @@ async def repeat(inquiry: Inquiry) -> None:
     await _visit(inquiry, Experiment.REPEAT, address)
 
 
-async def _visit(inquiry: Inquiry, experiment: Experiment, address: str, target: Target | None = None) -> None:
-    """Connects, shakes hands and asks for the page, as far as the target goes and the network lets it."""
+async def _visit(inquiry: Inquiry, experiment: Experiment, address: str, target: Target | None = None) -> bool:
+    """Connects, shakes hands and asks for the page, as far as the target goes and the network lets it. True when it
+    came to an answer, be it with a certificate for another name."""
     target, attempt = target or inquiry.target, inquiry.attempt(experiment)
     assert target.port is not None, "dns:// ends at its question"
     stream = await tcp.connect(attempt, address, target.port)
     if stream is None:
-        return
+        return False
     try:
         await _converse(attempt, stream, target)
     finally:
         stream.close()
+    last = inquiry.journal.rows[-1]
+    return last.failure is None or getattr(last.detail, "tls_version", None) is not None
 
 
 async def _converse(attempt: Attempt, stream: Stream, target: Target) -> None:

@@ -90,9 +90,9 @@ def is_connected(case: Case) -> Evidence | None:
 
 
 def is_resolved(case: Case) -> Evidence | None:
-    if _scheme(case) is not Scheme.DNS or not case.mine.reached:
-        return None
-    return when(bool(case.end.public & case.their_addresses), case.end.dns)
+    """An address that everybody is given is the name's own, also where it is one of no public service."""
+    theirs = frozenset().union(*(peer.addresses for peer in case.peers))
+    return when(_scheme(case) is Scheme.DNS and bool(case.end.addresses & theirs), case.end.dns)
 
 
 def is_same_page(case: Case) -> Evidence | None:

@@ -49,14 +49,14 @@ RULES: tuple[Rule, ...] = (
         c.has_no_route,
         "This machine has no route to any address of {host}, so nothing was learned about the way there.",
     ),
+    # It answered, as itself
     Rule(
         "host.clock_wrong",
-        _INCONCLUSIVE,
+        _OK,
         c.clock_is_wrong,
-        "{host} shows the very certificate that the control accepts, but by this machine's clock it is not valid now:"
-        " the clock is wrong, or the service's certificate has just expired.",
+        "{host} answered with the very certificate that the control accepts; only by this machine's clock it is not"
+        " valid now. Set the clock.",
     ),
-    # It answered, as itself
     Rule(
         "http.refused",
         _REFUSED,

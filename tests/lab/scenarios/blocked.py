@@ -43,7 +43,7 @@ _MINUTE = 60.0
 
 
 def _sni(
-    id: str, number: int, do: Drop | Reset | Eof, *, confidence: str = "likely", residual: float = 0.0
+    id: str, number: int, do: Drop | Reset | Eof, *, confidence: str = "confirmed", residual: float = 0.0
 ) -> Scenario:
     """The censor acts on the name in the ClientHello."""
     name = f"{id}.example"
@@ -52,7 +52,7 @@ def _sni(
     return blocked("tls", id, spec, f"https://{name}/", confidence=confidence)
 
 
-def _host(id: str, number: int, do: Drop | Reset | Eof | Inject, confidence: str = "likely") -> Scenario:
+def _host(id: str, number: int, do: Drop | Reset | Eof | Inject, confidence: str = "confirmed") -> Scenario:
     """The censor acts on the Host of a request in clear."""
     name = f"{id}.example"
     spec = Spec(sites=(http(name, at(number)),), rules=(Rule(when=HostHeader(name=name), do=do),))
@@ -69,7 +69,7 @@ def _address(id: str, number: int, do: Drop | Reset | Reject, port: int | None =
 
 
 def _lie(
-    id: str, number: int, answer: Answer, *addresses: str, scheme: str = "https", confidence: str = "likely"
+    id: str, number: int, answer: Answer, *addresses: str, scheme: str = "https", confidence: str = "confirmed"
 ) -> Scenario:
     """The provider's resolver lies about the name."""
     name = f"{id}.example"
@@ -90,13 +90,13 @@ BLOCKED: tuple[Scenario, ...] = (
     # by the name
     _lie("dns-nxdomain", 50, Answer.NXDOMAIN),
     _lie("dns-nodata", 51, Answer.NODATA),
-    _lie("dns-servfail", 52, Answer.SERVFAIL),
+    _lie("dns-servfail", 52, Answer.SERVFAIL, confidence="likely"),
     _lie("dns-refused", 53, Answer.REFUSED),
-    _lie("dns-timeout", 54, Answer.SILENCE),
-    _lie("dns-bogon", 55, Answer.ADDRESSES, "10.10.34.35", confidence="possible"),
-    _lie("dns-loopback", 56, Answer.ADDRESSES, "127.0.0.1", "::1", confidence="possible"),
-    _lie("dns-zero", 57, Answer.ADDRESSES, "0.0.0.0", confidence="possible"),
-    _lie("dns-block-host-http", 58, Answer.ADDRESSES, BLOCK_HOST, scheme="http", confidence="possible"),
+    _lie("dns-timeout", 54, Answer.SILENCE, confidence="likely"),
+    _lie("dns-bogon", 55, Answer.ADDRESSES, "10.10.34.35"),
+    _lie("dns-loopback", 56, Answer.ADDRESSES, "127.0.0.1", "::1"),
+    _lie("dns-zero", 57, Answer.ADDRESSES, "0.0.0.0"),
+    _lie("dns-block-host-http", 58, Answer.ADDRESSES, BLOCK_HOST, scheme="http", confidence="likely"),
     _lie("dns-block-host-https", 59, Answer.ADDRESSES, BLOCK_HOST),
     _lie("dns-refused-address", 60, Answer.ADDRESSES, CLOSED),
     _lie("dns-dark-address", 61, Answer.ADDRESSES, DARK),
@@ -117,6 +117,22 @@ BLOCKED: tuple[Scenario, ...] = (
             rules=(Rule(when=Question(name="dns-injected.example"), do=Forge(addresses=("10.10.34.36",))),),
         ),
         "https://dns-injected.example/",
+        confidence="confirmed",
+    ),
+    blocked(
+        "dns",
+        "dns-injected-any-resolver",
+        Spec(
+            sites=(https("dns-injected-any-resolver.example", at(64)),),
+            rules=(
+                Rule(
+                    when=Question(name="dns-injected-any-resolver.example"),
+                    do=Forge(addresses=(DARK,), swallow=True),
+                ),
+            ),
+            dark=(DARK,),
+        ),
+        "https://dns-injected-any-resolver.example/",
         confidence="confirmed",
     ),
     # by the address
@@ -156,25 +172,38 @@ BLOCKED: tuple[Scenario, ...] = (
             rules=(Rule(when=To(addresses=(at(83),), port=443), do=Redirect(address=at(84))),),
         ),
         "https://tls-mitm.example/",
+        confidence="confirmed",
     ),
-    # the second try meets the residual block, not the first one again: seen once
-    _sni("residual", 85, Reset(), residual=_MINUTE, confidence="possible"),
+    # every further try meets the residual block of the address: what the name does was seen once
+    _sni("residual", 85, Reset(), residual=_MINUTE, confidence="likely"),
+    Scenario(
+        id="tls-and-dns",
+        spec=Spec(
+            sites=(https("tls-and-dns.example", at(86)), *BLOCK_SITES),
+            lies=(Lie(name="tls-and-dns.example", addresses=(BLOCK_HOST,)),),
+            rules=(Rule(when=Sni(name="tls-and-dns.example"), do=Reset()),),
+        ),
+        targets=("https://tls-and-dns.example/",),
+        outcome="blocked",
+        methods=("dns", "tls"),
+        confidence="likely",
+    ),
     # by the page
     _host("http-reset", 90, Reset()),
     _host("http-eof", 91, Eof()),
     _host("http-timeout", 92, Drop()),
-    _host("http-block-page", 93, Inject(data=response(FORBIDDEN)), confidence="possible"),
+    _host("http-block-page", 93, Inject(data=response(FORBIDDEN)), confidence="likely"),
     _host(
         "http-block-page-no-title",
         94,
         Inject(data=response(Page(text="No.", headers=(("Server", "gateway"),)))),
-        confidence="possible",
+        confidence="likely",
     ),
     _host(
         "http-451-injected",
         95,
         Inject(data=response(Page(status=451, title="Blocked", headers=(("Server", "gateway"),)))),
-        confidence="possible",
+        confidence="likely",
     ),
     *(
         blocked(

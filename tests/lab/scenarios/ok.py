@@ -21,6 +21,7 @@ from tests.lab.spec import (
     Drop,
     IPv6,
     Lie,
+    Name,
     Page,
     Reset,
     Rule,
@@ -186,6 +187,11 @@ OK: tuple[Scenario, ...] = (
         "tcp://ok-non-tls-443.example:443",
     ),
     ok("ok-tls", Spec(sites=(https("ok-tls.example", at(38)),)), "tls://ok-tls.example:443"),
+    ok(
+        "ok-loopback-by-design",
+        Spec(names=(Name(name="ok-loopback-by-design.example", addresses=("127.0.0.1",)),)),
+        "dns://ok-loopback-by-design.example",
+    ),
     ok("ok-dns", Spec(sites=(https("ok-dns.example", at(39)),)), "dns://ok-dns.example"),
     ok(
         "ok-control-down-https",

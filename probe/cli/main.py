@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from probe import __version__
-from probe.cli import control, doctor, lists, measuring, records
+from probe.cli import control, doctor, judging, lists, measuring, records
 from probe.cli.errors import Refusal, Status
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.command("check")(measuring.check)
 app.command("run")(measuring.run)
 app.command("results")(records.results)
 app.command("explain")(records.explain)
+app.command("classify")(judging.classify)
 app.command("doctor")(doctor.doctor)
 app.add_typer(lists.app, name="targets")
 app.add_typer(control.app, name="control")

@@ -43,7 +43,7 @@ def results(
         run_id=run,
     )
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    with _open(db, config) as store:
+    with open_database(db, config) as store:
         for result in store.results(wanted):
             if json:
                 print(dumps(result_json(result)))
@@ -63,7 +63,7 @@ def explain(
     from probe.report.terminal import explain_lines
     from probe.store import StoreError
 
-    with _open(db, config) as store:
+    with open_database(db, config) as store:
         try:
             result = store.result(measurement)
         except StoreError as error:
@@ -75,7 +75,8 @@ def explain(
     return Status.OK
 
 
-def _open(db: Path | None, config: Path | None) -> Store:
+def open_database(db: Path | None, config: Path | None) -> Store:
+    """The database that was named, which must be there."""
     from probe.cli.settings import database, load_config
     from probe.store import Store, StoreError
 

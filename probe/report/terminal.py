@@ -52,6 +52,13 @@ def result_line(result: Result) -> Text:
     return line
 
 
+def moved_line(before: Result, after: Result) -> str:
+    """A verdict that other rules change."""
+    old, new = before.verdict, after.verdict
+    name = safe(after.measurement.target.name)
+    return f"{name}: {old.outcome}{how_sure(old)} -> {new.outcome}{how_sure(new)}  {after.measurement.id}"
+
+
 def how_sure(verdict: Verdict) -> str:
     """` (tls, confirmed)` after a blocked target's name; nothing after any other."""
     words = [method.value for method in verdict.methods] + ([verdict.confidence.value] if verdict.confidence else [])

@@ -1,0 +1,64 @@
+"""`probe classify`: old measurements, today's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Status
+
+if TYPE_CHECKING:
+    from probe.model import Result, Verdict
+    from probe.store import Store
+
+_BATCH = 500
+"""Verdicts a transaction."""
+
+
+def classify(json: options.Json = False, db: options.Database = None, config: options.ConfigFile = None) -> int:
+    """Recompute every verdict from the recorded observations, and say what changed. No fact is touched."""
+    from probe.classify import RULES_VERSION
+    from probe.cli.records import open_database
+    from probe.form import dumps, result_json, verdict_json
+    from probe.report.terminal import moved_line
+
+    judged = moved = 0
+    waiting: list[Verdict] = []
+    with open_database(db, config) as store:
+        for before, after in _judged_again(store):
+            judged += 1
+            was = verdict_json(before.verdict)
+            changed = {name for name, value in verdict_json(after.verdict).items() if was[name] != value}
+            if changed:
+                waiting.append(after.verdict)
+            if json:
+                print(dumps({**result_json(after), "was": {name: was[name] for name in sorted(changed)} or None}))
+            elif changed & {"outcome", "methods", "confidence"}:
+                print(moved_line(before, after))
+            moved += bool(changed & {"outcome", "methods", "confidence"})
+            if len(waiting) >= _BATCH:
+                store.add_verdicts(waiting)
+                waiting = []
+        store.add_verdicts(waiting)
+    typer.echo(f"{judged} measurements judged again by rules {RULES_VERSION}: {moved} verdicts changed.", err=True)
+    return Status.OK
+
+
+def _judged_again(store: Store) -> Iterator[tuple[Result, Result]]:
+    """Each result as it is recorded, and as it would be concluded today."""
+    from dataclasses import replace
+
+    from probe.classify import classify as judge
+    from probe.model import Host
+    from probe.store import Filter
+
+    hosts: dict[str | None, Host] = {}
+    for before in store.results(Filter()):
+        run_id = before.measurement.run_id
+        if run_id is not None and run_id not in hosts:
+            hosts[run_id] = store.run(run_id).host
+        host = hosts.get(run_id) or Host(online=True)
+        yield before, replace(before, verdict=judge(before.measurement, before.controls, host))

@@ -1,0 +1,74 @@
+"""`probe classify`: verdicts follow the rules, and facts stay as they are."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from probe.classify import RULES_VERSION, classify
+from probe.model import Outcome, Result
+from probe.store import Store
+from tests.classify.golden import GOLDEN
+from tests.classify.stories import CONTROL, HERE
+from tests.store.examples import a_run
+
+
+def judge(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "probe", "classify", "--db", str(database), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Every golden case, judged rightly but for the first one."""
+    path = tmp_path / "probe.sqlite"
+    online = [golden for golden in GOLDEN if golden.host.online]
+    with Store.open(path) as store:
+        store.begin_run(a_run("0199-run"))
+        for number, golden in enumerate(online):
+            mine = replace(golden.mine.measured(golden.target, HERE), id=f"0199-{number:03}")
+            controls = tuple(
+                replace(saw.measured(golden.target, CONTROL), id=f"0199-{number:03}-{other}", run_id=None)
+                for other, saw in enumerate(golden.controls)
+            )
+            verdict = classify(mine, controls, golden.host)
+            if number == 0:
+                wrong = Outcome.OK if verdict.outcome is not Outcome.OK else Outcome.DOWN
+                verdict = replace(verdict, outcome=wrong, methods=(), confidence=None, rules_version="0")
+            store.add([Result(measurement=mine, controls=controls, verdict=verdict)])
+    return path
+
+
+def facts(database: Path) -> list[object]:
+    with sqlite3.connect(database) as connection:
+        return [
+            connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            for table in ("measurement", "observation", "control_measurement", "control_observation", "comparison")
+        ]
+
+
+def test_what_changed_is_said_and_recorded_once(database: Path) -> None:
+    before = facts(database)
+    first, second = judge(database), judge(database)
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert len(first.stdout.splitlines()) == 1
+    assert "->" in first.stdout
+    assert second.stdout == ""
+    assert facts(database) == before
+    with sqlite3.connect(database) as connection:
+        versions = connection.execute("SELECT rules_version FROM verdict WHERE measurement_id = '0199-000'").fetchall()
+    assert sorted(versions) == [("0",), (RULES_VERSION,)]
+
+
+def test_json_tells_what_was(database: Path) -> None:
+    lines = [json.loads(line) for line in judge(database, "--json").stdout.splitlines()]
+    assert len(lines) == len([golden for golden in GOLDEN if golden.host.online])
+    changed = [line for line in lines if line["was"] is not None]
+    assert [line["measurement_id"] for line in changed] == ["0199-000"]
+    assert changed[0]["was"]["rules_version"] == "0"

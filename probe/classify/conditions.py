@@ -167,6 +167,21 @@ def dns_bogon(case: Case) -> Evidence | None:
     )
 
 
+def dns_a_forged(case: Case) -> Evidence | None:
+    return _one_type_forged(case, "A", "AAAA")
+
+
+def dns_aaaa_forged(case: Case) -> Evidence | None:
+    return _one_type_forged(case, "AAAA", "A")
+
+
+def _one_type_forged(case: Case, forged: str, other: str) -> Evidence | None:
+    """One record type is false. Where both are, or the other is not there, the whole name is: other rules' work."""
+    false = case.forged_of(forged)
+    true_ones = case.end.addresses - false - case.forged_of(other)
+    return when(bool(false and true_ones), tuple(row for row in case.end.dns if _answers(row) & false))
+
+
 def dns_wrong_address(case: Case) -> Evidence | None:
     hop = case.end
     failed = hop.failed in (Layer.TCP, Layer.TLS, Layer.HTTP) or _likeness(case) is Likeness.OTHER

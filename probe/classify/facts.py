@@ -134,7 +134,7 @@ class Hop:
         rows = [row for row in self.failures if row.failure is not None]
         if self.failed is Layer.DNS:
             # What A met counts for more than what AAAA met, and "no address" for less than any other word.
-            rows.sort(key=lambda row: (row.failure is not Failure.DNS_NO_ANSWER, _asked_for_a(row)))
+            rows.sort(key=lambda row: (row.failure is not Failure.DNS_NO_ANSWER, _asked_for(row, "A")))
         return rows[-1].failure if rows else None
 
 
@@ -244,9 +244,7 @@ class Case:
     @cached_property
     def tested(self) -> frozenset[str]:
         """Addresses of the last hop to which a control connected, or tried to."""
-        return frozenset(
-            row.detail.address for peer in self.peers for row in peer.tcp if isinstance(row.detail, TcpDetail)
-        )
+        return addresses_in(row for peer in self.peers for row in peer.tcp)
 
     @cached_property
     def working(self) -> frozenset[str]:
@@ -263,6 +261,18 @@ class Case:
         """No address here is one of the controls', and at none of them does the service work for a control."""
         ours = self.end.public
         return bool(ours) and ours <= self.tested and not self.confirmed_addresses
+
+    def forged_of(self, query_type: str) -> frozenset[str]:
+        """Addresses of one type, A or AAAA, when all that came here are false: none of them is one of the controls',
+        and each is one of no public service, or was tried in vain both here and by a control that reaches its own."""
+        asked = [row for row in self.end.dns if _asked_for(row, query_type)]
+        ours = addresses_of(asked)
+        theirs = addresses_of(row for peer in self.peers for row in peer.dns if _asked_for(row, query_type))
+        if not ours or not theirs or ours & theirs:
+            return frozenset()
+        tried = addresses_in(self.end.tcp) & self.tested if theirs & self.working else frozenset()
+        dead = tried - self.working - self.end.secured - frozenset(self.end.pages)
+        return ours if all(address in dead or address not in self.end.public for address in ours) else frozenset()
 
     @property
     def repeated(self) -> bool:
@@ -300,11 +310,14 @@ def addresses_of(rows: Iterable[Observation]) -> frozenset[str]:
     )
 
 
+def addresses_in(rows: Iterable[Observation]) -> frozenset[str]:
+    """The addresses of TCP or TLS rows."""
+    return frozenset(row.detail.address for row in rows if isinstance(row.detail, TcpDetail | TlsDetail))
+
+
 def addresses_where_good(rows: Iterable[Observation]) -> frozenset[str]:
     """The addresses of TCP or TLS rows without a failure."""
-    return frozenset(
-        row.detail.address for row in rows if row.failure is None and isinstance(row.detail, TcpDetail | TlsDetail)
-    )
+    return addresses_in(row for row in rows if row.failure is None)
 
 
 def ids(rows: Iterable[Observation]) -> tuple[int, ...]:
@@ -317,8 +330,8 @@ def same_site(host: str, other: str) -> bool:
     return a == b or a.endswith(f".{b}") or b.endswith(f".{a}")
 
 
-def _asked_for_a(row: Observation) -> bool:
-    return isinstance(row.detail, DnsDetail) and row.detail.query_type == "A"
+def _asked_for(row: Observation, query_type: str) -> bool:
+    return isinstance(row.detail, DnsDetail) and row.detail.query_type == query_type
 
 
 def _is_answered(row: Observation) -> bool:
@@ -329,6 +342,6 @@ def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ..
     """Public addresses that only we were given for the target's own name, unless a good certificate speaks for them:
     whether the service is there for the control as well is worth a second question."""
     here, there = Path(mine).hops[0], Path(control).hops[0]
-    if Path(mine).is_authenticated:
+    if Path(mine).is_authenticated and not here.tls:
         return ()
     return tuple(sorted(here.public - there.public - here.secured))

@@ -49,6 +49,18 @@ RULES: tuple[Rule, ...] = (
         c.has_no_route,
         "This machine has no route to any address of {host}, so nothing was learned about the way there.",
     ),
+    # One half of its name is false, though it may still be reached by the other
+    *(
+        Rule(
+            f"dns.{kind.lower()}_forged",
+            _BLOCKED,
+            condition,
+            f"The resolver gives a false {family} address for {{host}} ({kind} record); the other kind is true.",
+            _DNS,
+            Confidence.LIKELY,
+        )
+        for kind, family, condition in (("A", "IPv4", c.dns_a_forged), ("AAAA", "IPv6", c.dns_aaaa_forged))
+    ),
     # It answered, as itself
     Rule(
         "host.clock_wrong",

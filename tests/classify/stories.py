@@ -34,6 +34,7 @@ TCP = Target(scheme=Scheme.TCP, host="long.line.me", port=5222)
 NAME = Target(scheme=Scheme.DNS, host="line.me", port=None)
 RETIRED = replace(HTTPS, retired=date(2019, 5, 31))
 
+REAL6, STUB6 = "2620:4f:8000:100::1", "2620:4f:8000:100::77"
 REAL, REAL2, FORGED, STUB = "192.31.196.1", "192.31.196.2", "192.175.48.66", "192.175.48.77"
 
 

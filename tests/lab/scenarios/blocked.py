@@ -10,6 +10,7 @@ from tests.lab.scenarios.scenario import (
     FORBIDDEN,
     Scenario,
     at,
+    at6,
     blocked,
     both,
     http,
@@ -134,6 +135,20 @@ BLOCKED: tuple[Scenario, ...] = (
         ),
         "https://dns-injected-any-resolver.example/",
         confidence="confirmed",
+    ),
+    *(
+        blocked(
+            "dns",
+            f"dns-{kind.lower()}-only",
+            Spec(
+                sites=both(f"dns-{kind.lower()}-only.example", at(65 + i), at6(65 + i)),
+                lies=(Lie(name=f"dns-{kind.lower()}-only.example", addresses=(false,), types=(kind,)),),
+                dark=(DARK,),
+            ),
+            f"https://dns-{kind.lower()}-only.example/",
+            reason=f"dns.{kind.lower()}_forged",
+        )
+        for i, (kind, false) in enumerate((("A", "10.10.34.35"), ("AAAA", "::1")))
     ),
     # by the address
     _address("tcp-drop", 70, Drop()),

@@ -1,0 +1,89 @@
+"""The closed lists of words that records are written with: each word stands for one thing (`docs/ontology.md`)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Scheme(StrEnum):
+    """How deep a target is checked: each scheme includes the steps below it."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    HTTPS = "https"
+
+
+class Role(StrEnum):
+    """What a service's endpoint is for."""
+
+    WEB = "web"
+    API = "api"
+    LONG_LINK = "long_link"
+    SHORT_LINK = "short_link"
+    MEDIA = "media"
+    PUSH = "push"
+    LOGIN = "login"
+    REGISTRATION = "registration"
+    BOOTSTRAP = "bootstrap"
+    SUPPORT = "support"
+
+
+class Certainty(StrEnum):
+    """How sure it is that an endpoint belongs to its service. `UNVERIFIED` ones never decide a verdict."""
+
+    DOCUMENTED = "documented"
+    REPORTED = "reported"
+    UNVERIFIED = "unverified"
+
+
+class StepName(StrEnum):
+    """The kind of one network operation."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+
+
+class Experiment(StrEnum):
+    """What one operation changed, to find out why another had failed."""
+
+    NO_RESOLVER = "no_resolver"
+    """The question went to an address where no resolver is."""
+    CONTROL_ADDRESS = "control_address"
+    """The connection went to an address that only the control was given."""
+    OTHER_NAME = "other_name"
+    """The same address was asked under a name that nobody blocks."""
+    REPEAT = "repeat"
+    """Nothing: the same once more, after a longer pause."""
+
+
+class Outcome(StrEnum):
+    """What a verdict says of a target."""
+
+    OK = "ok"
+    BLOCKED = "blocked"
+    DOWN = "down"
+    REFUSED = "refused"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Method(StrEnum):
+    """Which layer was interfered with."""
+
+    DNS = "dns"
+    TCP = "tcp"
+    TLS = "tls"
+    HTTP = "http"
+    QUIC = "quic"
+    THROTTLING = "throttling"
+
+
+class Confidence(StrEnum):
+    """How sure a `blocked` verdict is: seen once or with gaps, repeated, or proving itself."""
+
+    POSSIBLE = "possible"
+    LIKELY = "likely"
+    CONFIRMED = "confirmed"

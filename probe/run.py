@@ -143,8 +143,10 @@ def affordable() -> int:
     goes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = hard if hard != resource.RLIM_INFINITY else max(soft, 65_536)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    except (OSError, ValueError):  # a sandbox that does not let us
+        wanted = soft
     return max(1, (wanted - _DESCRIPTORS_OURS) // _DESCRIPTORS_EACH)
 
 

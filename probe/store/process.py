@@ -21,10 +21,12 @@ def process_token() -> str:
 
 
 def is_alive(token: str) -> bool:
-    """Whether the process of a `process_token` still runs on this machine. Text of any other form is no process."""
+    """Whether the process of a `process_token` still runs on this machine. Text of any other form is no process.
+
+    Where the boot id is hidden, as in a service's sandbox, process id and start time decide alone."""
     boot_id, _, rest = token.partition(":")
     pid, _, start_time = rest.partition(":")
-    if not boot_id or boot_id != _boot_id() or not pid.isdecimal():
+    if boot_id != _boot_id() or not pid.isdecimal():
         return False
     stat = _stat(int(pid))
     return bool(stat) and stat[_START_TIME] == start_time and stat[_STATE] not in ("Z", "X")

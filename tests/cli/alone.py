@@ -48,9 +48,7 @@ def run(
         capture_output=True,
         timeout=60,
     )
-    return Finished(
-        returncode=done.returncode, stdout=done.stdout.decode("utf-8"), stderr=done.stderr.decode("utf-8")
-    )
+    return Finished(returncode=done.returncode, stdout=done.stdout.decode("utf-8"), stderr=done.stderr.decode("utf-8"))
 
 
 def ask(database: Path, question: str) -> list[dict[str, Any]]:

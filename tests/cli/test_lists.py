@@ -80,7 +80,7 @@ def test_check_of_the_shipped_lists(home: Path) -> None:
 
 @pytest.mark.xfail(strict=True, reason="`targets check` has no --json, though it prints results (contract)")
 def test_check_as_json_names_file_key_and_reason(home: Path) -> None:
-    (home / "bad.toml").write_text('title = 7\n', "utf-8")
+    (home / "bad.toml").write_text("title = 7\n", "utf-8")
     done = alone.run(home, "targets", "check", "--json", home / "bad.toml")
     assert done.returncode == 5
     assert any("bad.toml" in str(fault) and "title" in str(fault) for fault in alone.read(done))

@@ -25,8 +25,7 @@ network = "Rostelecom"
 """
 LINE = "https://line.me/"
 RECORDED = """
-    SELECT run.command, run.settings, run.resolvers, run.finished_at, vantage.name, vantage.country, vantage.asn,
-           vantage.network
+    SELECT run.settings, run.host, vantage.name, vantage.country, vantage.asn, vantage.network
     FROM run JOIN vantage ON vantage.id = run.vantage_id ORDER BY run.started_at
 """
 
@@ -40,7 +39,7 @@ def recorded(home: Path, *words: str | Path, **env: str) -> dict[str, Any]:
     settings = json.loads(row["settings"])
     return {
         "control": settings["controls"],
-        "resolver": json.loads(row["resolvers"]),
+        "resolver": json.loads(row["host"])["resolvers"],
         "timeout": settings["timeout_tcp"],
         "vantage": (row["name"], row["country"], row["asn"], row["network"]),
     }

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
 from tests.cli import alone
+from tests.lab.lab import Finished
+
+_AT_ONCE = 4
 
 GOOD = """
 title = "Example"
@@ -120,6 +127,10 @@ MUST_BE_FIXED = {
 
 @pytest.fixture
 def shelf(home: Path) -> Path:
+    return fill(home / "shelf")
+
+
+def fill(place: Path) -> Path:
     """Files that are wrong in one way each."""
     files = {
         "good.toml": GOOD,
@@ -137,7 +148,6 @@ def shelf(home: Path) -> Path:
         "config_resolver.toml": 'resolver = "dns.example.org"',
         "config_control.toml": 'control = ["example.org"]',
     }
-    place = home / "shelf"
     for name, text in files.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_text(text, "utf-8")
@@ -155,20 +165,48 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def cases() -> list[object]:
     marks = {name: [pytest.mark.xfail(strict=True, reason=reason)] for name, reason in MUST_BE_FIXED.items()}
-    return [pytest.param(*case, id=name, marks=marks.get(name, [])) for name, case in CASES.items()]
+    return [pytest.param(name, id=name, marks=marks.get(name, [])) for name in CASES]
 
 
-@pytest.mark.parametrize(("status", "words", "about"), cases())
-def test_wrong_input_is_told_in_one_line(shelf: Path, status: int, words: tuple[str, ...], about: str) -> None:
-    before = contents(shelf)
-    done = alone.run(shelf.parent, *(str(shelf / word[1:]) if word.startswith("@") else word for word in words))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of one call, and of the files around it."""
+
+    done: Finished
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+
+def tell(home: Path, roots: bytes, words: Sequence[str]) -> Told:
+    """Runs `probe` with these words in a home of its own."""
+    shelf = fill(home / "shelf")
+    (home / "roots.pem").write_bytes(roots)
+    before = contents(home)
+    done = alone.run(home, *(str(shelf / word[1:]) if word.startswith("@") else word for word in words))
+    return Told(done=done, before=before, after=contents(home))
+
+
+@pytest.fixture(scope="module")
+def told(roots: bytes, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, Told]:
+    """What was said to every case that was asked for, several at a time."""
+    items = [item for item in request.session.items if item.path == request.path and hasattr(item, "callspec")]
+    wanted = [item.callspec.params["case"] for item in items]
+    homes = [tmp_path_factory.mktemp("home") for _ in wanted]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        words = (CASES[case][1] for case in wanted)
+        return dict(zip(wanted, pool.map(tell, homes, repeat(roots), words), strict=True))
+
+
+@pytest.mark.parametrize("case", cases())
+def test_wrong_input_is_told_in_one_line(told: dict[str, Told], case: str) -> None:
+    status, _, about = CASES[case]
+    done = told[case].done
     assert (done.returncode, done.stdout) == (status, ""), done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stderr.startswith("probe: ")
     assert about in done.stderr
     assert all(c.isprintable() for c in done.stderr.rstrip("\n"))
-    assert contents(shelf) == before
-    assert alone.files_below(shelf.parent) == {"roots.pem", *(f"shelf/{name}" for name in before)}
+    assert told[case].after == told[case].before
 
 
 def test_every_fault_of_a_list_is_a_line(shelf: Path) -> None:

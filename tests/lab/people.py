@@ -10,6 +10,7 @@ from typing import Any
 from tests.lab.lab import Finished, Running, World
 from tests.lab.spec import CONTROL
 
+CONTROL_NAME = "free"
 CONTROL_PORT = 8080
 CONTROL_URL = f"http://{CONTROL[0]}:{CONTROL_PORT}"
 NOBODY_URL = f"http://{CONTROL[0]}:8081"
@@ -20,7 +21,8 @@ NOBODY_URL = f"http://{CONTROL[0]}:8081"
 def control(world: World, *options: str) -> Iterator[Running]:
     """A control vantage point in the uncensored network, open to all."""
     command = ["probe", "control", "serve", "--listen", f"0.0.0.0:{CONTROL_PORT}", "--open", "--ttl", "5", *options]
-    running = world.start(command, host="control", env={"PROBE_VANTAGE_NAME": "free", "PROBE_VANTAGE_COUNTRY": "NL"})
+    env = {"PROBE_VANTAGE_NAME": CONTROL_NAME, "PROBE_VANTAGE_COUNTRY": "NL"}
+    running = world.start(command, host="control", env=env)
     try:
         world.wait_for(running, CONTROL[0], CONTROL_PORT)
         yield running

@@ -110,6 +110,20 @@ def test_nobody_at_the_port(attempt: Attempt) -> None:
     assert asyncio.run(ask()).failure is Failure.CONNECTION_REFUSED
 
 
+@pytest.mark.parametrize("name", ["a..example", "a" * 64 + ".example", ".".join(["a" * 49] * 6)])
+def test_a_name_that_cannot_be_asked_for_is_a_row(attempt: Attempt, name: str) -> None:
+    async def ask() -> step.Answer:
+        async with resolver(lambda q: [(0, answer(q, "192.0.2.1"))]) as (port, asked):
+            found = await step.query(attempt, Resolver("127.0.0.1", port), name, "A", step.Listening(), 0.5)
+            assert asked.asked == []
+        return found
+
+    assert asyncio.run(ask()).failure is Failure.INVALID_ARGUMENT
+    (row,) = attempt.journal.observations()
+    assert (row.failure, row.detail.hostname) == (Failure.INVALID_ARGUMENT, name)
+    assert row.error is not None
+
+
 def test_an_answer_cut_short_is_asked_for_over_tcp(attempt: Attempt) -> None:
     async def over_tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         length = int.from_bytes(await reader.readexactly(2), "big")

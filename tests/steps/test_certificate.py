@@ -1,0 +1,103 @@
+"""Chains of certificates: what is wrong with them, and that a verdict remembered is never one of another time."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from probe.certificate import Roots, read, verify
+from probe.failure import Failure
+
+BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+DAY = datetime.timedelta(days=1)
+SECOND = datetime.timedelta(seconds=1)
+INSTANT = datetime.timedelta(microseconds=1)
+
+Key = ec.EllipticCurvePrivateKey
+
+
+def issue(
+    name: str, days: tuple[int, int], issuer: tuple[x509.Certificate, Key] | None, *, authority: bool
+) -> tuple[x509.Certificate, Key]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signer = key if issuer is None else issuer[1]
+    made = x509.CertificateBuilder(
+        subject_name=subject,
+        issuer_name=subject if issuer is None else issuer[0].subject,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=BEGIN + days[0] * DAY,
+        not_valid_after=BEGIN + days[1] * DAY,
+    ).add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+    if not authority:
+        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    return made.sign(signer, hashes.SHA256()), key
+
+
+ROOT = issue("root", (0, 60), None, authority=True)
+BETWEEN = issue("between", (10, 50), ROOT, authority=True)
+LEAF = issue("line.me", (5, 90), BETWEEN, authority=False)
+OF_ROOT = issue("line.me", (5, 90), ROOT, authority=False)
+CHAIN = [LEAF[0].public_bytes(Encoding.DER), BETWEEN[0].public_bytes(Encoding.DER)]
+SHORT = [OF_ROOT[0].public_bytes(Encoding.DER)]
+
+
+def roots(certificate: x509.Certificate) -> Roots:
+    return Roots.from_pem(certificate.public_bytes(Encoding.PEM), "the test's")
+
+
+OURS = roots(ROOT[0])
+BAD = Failure.SSL_INVALID_CERTIFICATE
+
+MOMENTS: dict[str, tuple[list[bytes], datetime.timedelta, Failure | None]] = {
+    "before the leaf": (CHAIN, 4 * DAY, BAD),
+    "before the one between": (CHAIN, 10 * DAY - SECOND, BAD),
+    "an instant before it": (CHAIN, 10 * DAY - INSTANT, BAD),
+    "as it begins": (CHAIN, 10 * DAY, None),
+    "in its time": (CHAIN, 30 * DAY, None),
+    "later in its time": (CHAIN, 49 * DAY, None),
+    "after it": (CHAIN, 50 * DAY + SECOND, BAD),
+    "in the root's time": (SHORT, 30 * DAY, None),
+    "before the root's end": (SHORT, 60 * DAY - SECOND, None),
+    "after the root's end": (SHORT, 60 * DAY + SECOND, BAD),
+    "after all": (SHORT, 99 * DAY, BAD),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), itertools.permutations(MOMENTS, 2))
+def test_a_verdict_is_of_its_own_time(first: str, second: str) -> None:
+    for name in (first, second, first):
+        chain, after, expected = MOMENTS[name]
+        assert verify(chain, "line.me", BEGIN + after, OURS) is expected
+
+
+def test_a_verdict_is_of_its_own_name_and_roots() -> None:
+    at = BEGIN + 30 * DAY
+    assert verify(CHAIN, "line.me", at, OURS) is None
+    assert verify(CHAIN, "wechat.com", at, OURS) is Failure.SSL_INVALID_HOSTNAME
+    assert verify(CHAIN, "line.me", at, roots(issue("other", (0, 99), None, authority=True)[0])) is (
+        Failure.SSL_UNKNOWN_AUTHORITY
+    )
+    assert verify(CHAIN[:1], "line.me", at, OURS) is Failure.SSL_UNKNOWN_AUTHORITY
+    assert verify(CHAIN, "line.me", at, OURS) is None
+
+
+@pytest.mark.parametrize("chain", [[], [b""], [b"no certificate"], [CHAIN[0], b"\x30\x03\x02\x01\x01"]])
+def test_what_is_no_chain(chain: list[bytes]) -> None:
+    assert verify(chain, "line.me", BEGIN + 30 * DAY, OURS) is BAD
+
+
+def test_what_a_certificate_says() -> None:
+    leaf = read(CHAIN[0])
+    assert leaf is not None
+    assert (leaf.subject, leaf.issuer, leaf.alternative_names) == ("CN=line.me", "CN=between", ("line.me",))
+    assert (leaf.not_before, leaf.not_after) == (BEGIN + 5 * DAY, BEGIN + 90 * DAY)
+    assert read(b"no certificate") is None

@@ -5,6 +5,7 @@ Law: pure. Reading takes nothing for granted: what came from elsewhere is checke
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,9 +140,13 @@ def result_json(result: Result) -> dict[str, Any]:
     }
 
 
+# Characters that JSON allows as they are, and a terminal or a reader may be deceived by.
+_ESCAPED = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
 def dumps(row: object) -> str:
-    """One line of JSON."""
-    return msgspec.json.encode(row).decode()
+    """One line of JSON, in which control and direction characters are escaped."""
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(row).decode())
 
 
 def explain_json(result: Result) -> dict[str, Any]:

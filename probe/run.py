@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
@@ -26,6 +26,8 @@ _DESCRIPTORS_EACH = 16
 """What one measurement may hold open at once: two questions, four addresses of each family, and some in closing."""
 _DESCRIPTORS_OURS = 64
 _TRIES = 5
+
+T = TypeVar("T")
 
 
 class Control(Protocol):
@@ -63,21 +65,12 @@ class Runner:
 
     async def run(self, tasks: Sequence[Task]) -> bool:
         """Measures every task, and returns True; False when it was stopped before the end."""
-        working = asyncio.ensure_future(self._measure_all(tasks))
-        stopping = asyncio.ensure_future(self.stop.wait())
         try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                await working
-            return working.done()
+            return await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
-        finally:
-            for task in (working, stopping):
-                task.cancel()
-            await asyncio.gather(working, stopping, return_exceptions=True)
 
-    async def _measure_all(self, tasks: Sequence[Task]) -> None:
+    async def _measure_all(self, tasks: Sequence[Task]) -> bool:
         """The one scheduler: it alone waits for a free place and for the rate, and then starts the next."""
         places = asyncio.Semaphore(min(self.pace.concurrency, affordable()))
         throttler = _throttler(self.pace.rate)
@@ -87,6 +80,7 @@ class Runner:
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
                 group.create_task(self._in_its_place(task, places))
+        return True
 
     async def _in_its_place(self, task: Task, places: asyncio.Semaphore) -> None:
         try:
@@ -126,6 +120,18 @@ class Runner:
         if not unseen:
             return answer
         return await control.measure(here.target, unseen) or answer
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work gives; None, and the work given up, when it is stopped before."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
 async def _patiently(measuring: Callable[[], Awaitable[Measurement]]) -> Measurement:

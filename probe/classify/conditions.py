@@ -5,7 +5,17 @@ Law: pure. A condition about interference holds only where the control got past 
 
 from __future__ import annotations
 
-from probe.classify.facts import CERTIFICATE_FAILURES, TIMEOUTS, Case, Hop, Layer, addresses_of, ids, same_site
+from probe.classify.facts import (
+    CERTIFICATE_FAILURES,
+    TIMEOUTS,
+    Case,
+    Hop,
+    Layer,
+    addresses_of,
+    ids,
+    is_impatient,
+    same_site,
+)
 from probe.classify.pages import Likeness, asks_for_a_human, compare
 from probe.failure import Failure
 from probe.model import HttpDetail, Observation, Scheme, TlsDetail
@@ -48,6 +58,12 @@ def clock_is_wrong(case: Case) -> Evidence | None:
     theirs = {leaf_of(row) for peer in case.peers for row in peer.tls if row.failure is None}
     mine = {leaf_of(row) for row in hop.tls if row.failure is Failure.SSL_INVALID_CERTIFICATE}
     return when(bool(mine & theirs - {None}), hop.tls)
+
+
+def is_impatient_host(case: Case) -> Evidence | None:
+    hop = case.end
+    silent = tuple(row for row in hop.failures if row.failure in TIMEOUTS)
+    return when(hop.failure in TIMEOUTS and all(is_impatient(row) for row in silent), silent)
 
 
 def is_retired(case: Case) -> Evidence | None:

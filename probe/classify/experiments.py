@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from probe.classify import conditions as c
 from probe.classify.conditions import Evidence
-from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_of, ids
+from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_of, ids, is_impatient
 from probe.failure import Failure
 from probe.model import Experiment, Observation, TlsDetail
 
@@ -46,18 +46,19 @@ def dns_true_address_works(case: Case) -> Evidence | None:
 
 def tcp_fails_at_true_address(case: Case) -> Evidence | None:
     there = case.tried(Experiment.CONTROL_ADDRESS)
-    return c.when(bool(there.tcp) and not there.connected and _reachable(case, there.tcp), there.tcp)
+    waited = not any(is_impatient(row) for row in there.tcp)
+    return c.when(waited and bool(there.tcp) and not there.connected and _reachable(case, there.tcp), there.tcp)
 
 
 def tls_fails_at_true_address(case: Case) -> Evidence | None:
     there = case.tried(Experiment.CONTROL_ADDRESS)
-    broken = tuple(row for row in there.tls if row.failure in _BROKEN_OFF)
+    broken = tuple(row for row in there.tls if row.failure in _BROKEN_OFF and not is_impatient(row))
     return c.when(bool(broken) and not there.secured and any(peer.secured for peer in case.peers), broken)
 
 
 def http_fails_at_true_address(case: Case) -> Evidence | None:
     there = case.tried(Experiment.CONTROL_ADDRESS)
-    broken = tuple(row for row in there.http if row.failure in _BROKEN_OFF)
+    broken = tuple(row for row in there.http if row.failure in _BROKEN_OFF and not is_impatient(row))
     return c.when(bool(broken) and not there.pages and any(peer.page for peer in case.peers), broken)
 
 

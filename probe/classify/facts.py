@@ -22,6 +22,10 @@ CERTIFICATE_FAILURES = frozenset(
 TIMEOUTS = frozenset({Failure.GENERIC_TIMEOUT, Failure.TIMED_OUT})
 
 
+PATIENCE = 1.0
+"""Seconds: no way on Earth is longer, there and back. Whoever waited less learned nothing from silence."""
+
+
 class Layer(StrEnum):
     """How far a hop came: the first layer that did not work."""
 
@@ -322,6 +326,11 @@ def addresses_where_good(rows: Iterable[Observation]) -> frozenset[str]:
 
 def ids(rows: Iterable[Observation]) -> tuple[int, ...]:
     return tuple(row.id for row in rows)
+
+
+def is_impatient(row: Observation) -> bool:
+    """A deadline of ours that ended before an answer could have come."""
+    return row.failure in TIMEOUTS and row.runtime < PATIENCE * 0.95  # timers are not exact
 
 
 def same_site(host: str, other: str) -> bool:

@@ -121,6 +121,12 @@ RULES: tuple[Rule, ...] = (
         "{what_failed}, and the control vantage points disagree about it among themselves.",
     ),
     Rule(
+        "host.impatient",
+        _INCONCLUSIVE,
+        c.is_impatient_host,
+        "{what_failed}, but this program was told to wait for less than a second, which proves nothing.",
+    ),
+    Rule(
         "host.passing_fault",
         _INCONCLUSIVE,
         e.works_again,

@@ -38,8 +38,8 @@ def serve(
     """Measure for others what they cannot reach: serve the control protocol over HTTP."""
     import asyncio
 
-    from probe.cli.measuring import resolvers_of, services_of
-    from probe.cli.settings import load_config, vantage
+    from probe.cli.measuring import services_of
+    from probe.cli.settings import load_config, resolvers, vantage
     from probe.control import access, limits, server, serving
     from probe.steps.host import system_roots
     from probe.steps.network import Network, Timeouts
@@ -54,7 +54,7 @@ def serve(
     except (OSError, ValueError) as error:
         raise Refusal(str(error), Status.CONFIGURATION) from None
     network = Network(
-        resolvers=resolvers_of(resolver or settings.resolver),
+        resolvers=resolvers(resolver, settings),
         roots=roots,
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
     )

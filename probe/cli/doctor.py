@@ -33,15 +33,13 @@ def doctor(
     config: options.ConfigFile = None,
 ) -> int:
     """Can this host measure: network, resolver, trusted roots, control, database? Contacts no target."""
-    from probe.cli.measuring import resolvers_of
-    from probe.cli.settings import controls, load_config
+    from probe.cli.settings import controls, load_config, resolvers
     from probe.form import dumps
     from probe.report.safe import safe
     from probe.steps.host import look
 
     settings = load_config(config).config
-    resolvers = resolvers_of(resolver or settings.resolver)
-    host, _ = asyncio.run(look(resolvers, ()))
+    host, _ = asyncio.run(look(resolvers(resolver, settings), ()))
     urls = controls(control or [], settings)
     findings = [*_network(host), _roots(), *asyncio.run(_controls(urls, host)), _database(db, settings)]
     for finding in findings:

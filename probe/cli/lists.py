@@ -58,13 +58,20 @@ def show(
 
 
 @app.command("check")
-def check_files(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files or folders.")]) -> int:
+def check_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files or folders.")],
+    json: options.Json = False,
+) -> int:
     """Are these target files right? Every fault with its file, line or key, and reason."""
+    from probe.form import dumps
     from probe.targets import check
 
     problems = check(files)
     for problem in problems:
-        typer.echo(f"probe: {problem}", err=True)
+        if json:
+            print(dumps({"problem": problem}))
+        else:
+            typer.echo(f"probe: {problem}", err=True)
     if problems:
         return Status.CONFIGURATION
     typer.echo("No fault found.", err=True)

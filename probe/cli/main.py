@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from probe import __version__
-from probe.cli import control, doctor, judging, lists, measuring, records
+from probe.cli import control, doctor, importing, judging, lists, measuring, records
 from probe.cli.errors import Refusal, Status
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("run")(measuring.run)
 app.command("results")(records.results)
 app.command("explain")(records.explain)
 app.command("classify")(judging.classify)
+app.command("import")(importing.import_files)
 app.command("doctor")(doctor.doctor)
 app.add_typer(lists.app, name="targets")
 app.add_typer(control.app, name="control")
@@ -55,7 +56,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        status = app(standalone_mode=False)
+        status = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except TyperException as error:
         return _say(error.format_message(), Status(error.exit_code))
     except Refusal as error:
@@ -65,6 +66,8 @@ def _run() -> int:
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone; the interpreter must not complain about it
         return Status.FAILED
+    if not sys.argv[1:]:
+        return Status.USAGE
     return status if isinstance(status, int) else Status.OK
 
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from probe.cli.settings import Config
     from probe.model import Service, Target
     from probe.run import Pace
-    from probe.steps.network import Resolver
 
 _CONCURRENCY = 64
 _RATE = 20.0
@@ -136,7 +135,7 @@ def _job(
     resume: bool = False,
 ) -> Job:
     from probe.cli.session import Job
-    from probe.cli.settings import controls, vantage
+    from probe.cli.settings import controls, resolvers, vantage
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout
@@ -145,7 +144,7 @@ def _job(
         targets=targets,
         vantage=vantage(config),
         controls=controls(control or [], config),
-        resolvers=resolvers_of(resolver or config.resolver),
+        resolvers=resolvers(resolver, config),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
         pace=pace,
         jitter=jitter,
@@ -153,23 +152,6 @@ def _job(
         json=json,
         resume=resume,
     )
-
-
-def resolvers_of(text: str | None) -> tuple[Resolver, ...]:
-    """The resolver that was named, or those of the system."""
-    from probe.address import parse
-    from probe.steps.host import system_resolvers
-    from probe.steps.network import Resolver
-
-    if text is None:
-        return system_resolvers()
-    address, port = text, "53"
-    if parse(text) is None:
-        address, _, port = text.rpartition(":")
-    parsed = parse(address)
-    if parsed is None or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-        raise Refusal(f"--resolver {text}: give an address, or address:port ([address]:port for IPv6)", Status.USAGE)
-    return (Resolver(str(parsed), int(port)),)
 
 
 def _shipped() -> tuple[Service, ...]:

@@ -6,8 +6,8 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage
 from probe.plan import Task, plan
 from probe.report.terminal import summary, verdict_lines
-from probe.run import Pace, Runner
+from probe.run import Pace, Runner, unless
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, system_roots
 from probe.steps.network import Network, Resolver, Timeouts
@@ -62,6 +62,7 @@ class Session:
     job: Job
     outcomes: list[Outcome] = field(default_factory=list)
     stopped_by: signal.Signals | None = None
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
     err: Console = field(
         default_factory=lambda: Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -97,7 +98,7 @@ def carry_out(job: Job) -> Status:
     network = Network(resolvers=job.resolvers, roots=roots, timeouts=job.timeouts)
     try:
         with _open(job) as store:
-            return asyncio.run(_carry_out(Session(job), network, store))
+            return asyncio.run(_carry_out_until_stopped(Session(job), network, store))
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None
     except HostExhaustedError as error:
@@ -118,10 +119,18 @@ def _open(job: Job) -> Iterator[Store | None]:
         yield store
 
 
+async def _carry_out_until_stopped(session: Session, network: Network, store: Store | None) -> Status:
+    with _stopping(session):
+        return await _carry_out(session, network, store)
+
+
 async def _carry_out(session: Session, network: Network, store: Store | None) -> Status:
     job = session.job
     names = [target.host for target in job.targets if parse(target.host) is None]
-    host, resolvers = await look(network.resolvers, list(dict.fromkeys(names)))
+    looked = await unless(session.stop, look(network.resolvers, list(dict.fromkeys(names))))
+    if looked is None:
+        return session.status()
+    host, resolvers = looked
     run, done = _begin(job, host, store)
     if run is None:
         session.err.print("There is no run to resume: every run in this database was finished.")
@@ -187,22 +196,22 @@ async def _measure(session: Session, run: Run, network: Network, tasks: Sequence
             pace=job.pace,
             controls=clients,
             sink=sink,
+            stop=session.stop,
         )
-        async with _stopping(session, runner.stop):
-            finished = await runner.run(tasks)
+        finished = await runner.run(tasks)
     for problem in dict.fromkeys(problem for client in clients for problem in client.problems):
         session.err.print(f"control: {problem}")
     return finished
 
 
-@asynccontextmanager
-async def _stopping(session: Session, stop: asyncio.Event) -> AsyncIterator[None]:
+@contextmanager
+def _stopping(session: Session) -> Iterator[None]:
     """SIGINT and SIGTERM end the run cleanly; a second one ends the process as the system would."""
     loop = asyncio.get_running_loop()
 
     def end(number: signal.Signals) -> None:
         session.stopped_by = number
-        stop.set()
+        session.stop.set()
         for each in _STATUS:
             loop.remove_signal_handler(each)
 

@@ -8,15 +8,22 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 
+from probe.address import parse
 from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
+from probe.steps.host import system_resolvers
+from probe.steps.network import Resolver
 
 _CHECKOUT = Path(__file__).parents[2]
 _LONGEST = 1 << 20
+
+LEAST_TIMEOUT, MOST_TIMEOUT = 0.1, 300.0
+LEAST_RATE = 0.01
 
 
 class VantageTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -34,9 +41,9 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     database: str | None = None
     control: tuple[str, ...] = ()
     resolver: str | None = None
-    timeout: float | None = None
-    concurrency: int | None = None
-    rate: float | None = None
+    timeout: Annotated[float, msgspec.Meta(ge=LEAST_TIMEOUT, le=MOST_TIMEOUT)] | None = None
+    concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
     vantage: VantageTable = VantageTable()
 
 
@@ -89,17 +96,42 @@ def database(flag: Path | None, config: Config) -> Path:
 def controls(flags: list[str], config: Config) -> tuple[str, ...]:
     """The control vantage points to ask, as URLs; `none` alone means none."""
     urls = tuple(flags) or config.control
+    said, status = ("--control", Status.USAGE) if flags else ("the configuration's control", Status.CONFIGURATION)
     if "none" in urls:
         if len(urls) > 1:
-            raise Refusal("--control none cannot stand beside another control", Status.USAGE)
+            raise Refusal(f"{said} none cannot stand beside another control", status)
         return ()
     for url in urls:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_web_url(url):
             raise Refusal(
-                f"--control {url}: not an http:// or https:// URL; give the address of a control, or none", Status.USAGE
+                f"{said} {url}: not an http:// or https:// URL; give the address of a control, or none", status
             )
     return tuple(dict.fromkeys(urls))
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def resolvers(flag: str | None, config: Config) -> tuple[Resolver, ...]:
+    """The resolver that was named, IP[:PORT], or those of the system."""
+    text = flag if flag is not None else config.resolver
+    if text is None:
+        return system_resolvers()
+    address, port = text, "53"
+    if parse(text) is None:
+        address, _, port = text.rpartition(":")
+    parsed = parse(address)
+    if parsed is None or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        said, status = (
+            ("--resolver", Status.USAGE) if flag is not None else ("the configuration's resolver", Status.CONFIGURATION)
+        )
+        raise Refusal(f"{said} {text}: give an address, or address:port ([address]:port for IPv6)", status)
+    return (Resolver(str(parsed), int(port)),)
 
 
 def vantage(config: Config) -> Vantage:

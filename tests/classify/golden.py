@@ -122,6 +122,8 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("tls.intercepted", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, tries=2, leaf="mitm"), [well()], ("tls",), "confirmed"),
     Golden("http.name_is_the_trigger", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.CONNECTION_RESET, tries=2).then(X.OTHER_NAME).tcp(REAL, port=80).http(REAL, 404), [well_in_clear()], ("http",), "confirmed"),
     Golden("http.other_page", HTTP, well_in_clear(**BLOCK_PAGE).then(X.REPEAT).tcp(REAL, port=80).http(REAL, **BLOCK_PAGE), [well_in_clear()], ("http",), "likely"),
+    Golden("host.impatient", HTTPS, Saw(waited=0.3).dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2), [well()]),
+    Golden("dns.nxdomain", HTTPS, Saw(waited=0.3).dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, F.GENERIC_TIMEOUT), [well()], ("dns",), "likely"),
     Golden("dns.a_forged", HTTPS, Saw().dns("10.10.34.35").dns(REAL6, kind="AAAA").tcp(REAL6).tls(REAL6).http(REAL6), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),
     Golden("dns.aaaa_forged", HTTPS, well().dns("::1", kind="AAAA"), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),
     Golden("tls.verified_page", HTTPS, well().dns(STUB6, kind="AAAA").tcp(STUB6, F.GENERIC_TIMEOUT, tries=2), [well().dns(REAL6, kind="AAAA")]),

@@ -46,6 +46,8 @@ class Saw:
     hop: int = 0
     host: str | None = None
     experiment: Experiment | None = None
+    waited: float = 10.0
+    """Seconds until a silence counts as a timeout."""
 
     def _row(self, detail: Detail, failure: Failure | None, tries: int) -> Saw:
         for attempt in range(1, tries + 1):
@@ -54,7 +56,7 @@ class Saw:
                 Observation(
                     id=number,
                     started=0.01 * number,
-                    runtime=0.01,
+                    runtime=self.waited if failure is Failure.GENERIC_TIMEOUT else 0.01,
                     attempt=attempt,
                     hop=self.hop,
                     experiment=self.experiment,

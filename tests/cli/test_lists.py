@@ -78,7 +78,6 @@ def test_check_of_the_shipped_lists(home: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.xfail(strict=True, reason="`targets check` has no --json, though it prints results (contract)")
 def test_check_as_json_names_file_key_and_reason(home: Path) -> None:
     (home / "bad.toml").write_text("title = 7\n", "utf-8")
     done = alone.run(home, "targets", "check", "--json", home / "bad.toml")

@@ -161,19 +161,7 @@ def test_two_runs_at_once_on_one_database(stuck: World, words: tuple[str, ...], 
     assert {run["id"] for run in runs(database)} == {lines(each)[0]["run_id"] for each in done}
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        signal.SIGINT,
-        pytest.param(
-            signal.SIGTERM,
-            marks=pytest.mark.xfail(
-                strict=True, reason="SIGTERM before the first measurement ends the process by the signal, not with 143"
-            ),
-        ),
-    ],
-    ids=lambda number: number.name,
-)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_stopped_while_the_resolver_is_waited_for(stuck: World, database: Path, number: signal.Signals) -> None:
     stuck.become(Spec(rules=(Rule(when=To(addresses=(PROVIDER_RESOLVER,), protocol="udp"), do=Drop()),)))
     running = stuck.start(["probe", "check", QUICK[0], "--control", "none", "--db", str(database)])

@@ -114,15 +114,6 @@ CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
     ),
     "serve a bad list": (5, ("control", "serve", "--listen", "127.0.0.1:0", "--targets", "@text.toml"), "text.toml"),
 }
-_UNCHECKED = "numbers in the configuration file are not held to the limits of the flags"
-_STATUS = "a bad value in the configuration file is told as a bad flag, with 2"
-MUST_BE_FIXED = {
-    "config timeout zero": _UNCHECKED,
-    "config concurrency": _UNCHECKED,
-    "config rate": _UNCHECKED,
-    "config resolver": _STATUS,
-    "config control": _STATUS,
-}
 
 
 @pytest.fixture
@@ -163,11 +154,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in alone.files_below(folder)}
 
 
-def cases() -> list[object]:
-    marks = {name: [pytest.mark.xfail(strict=True, reason=reason)] for name, reason in MUST_BE_FIXED.items()}
-    return [pytest.param(name, id=name, marks=marks.get(name, [])) for name in CASES]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What became of one call, and of the files around it."""
@@ -197,7 +183,7 @@ def told(roots: bytes, tmp_path_factory: pytest.TempPathFactory, request: pytest
         return dict(zip(wanted, pool.map(tell, homes, repeat(roots), words), strict=True))
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", CASES)
 def test_wrong_input_is_told_in_one_line(told: dict[str, Told], case: str) -> None:
     status, _, about = CASES[case]
     done = told[case].done

@@ -62,7 +62,7 @@ def test_wrong_values_anywhere(data: st.DataObject) -> None:
         try:
             for key in path[:-1]:
                 parent = parent[key]
-            parent[path[-1]] = data.draw(_VALUES)
+            parent[path[-1]] = copy.deepcopy(data.draw(_VALUES))
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took the place away
     encoded = json.dumps(row).encode()
@@ -103,7 +103,8 @@ def test_keys_nested_too_deep() -> None:
         ({"input": None}, "input: no URL"),
         ({"input": "tcp://192.31.196.1:80"}, "input: tcp://192.31.196.1:80 has no pages"),
         ({"measurement_start_time": "yesterday"}, "measurement_start_time: 'yesterday' is no time"),
-        ({"measurement_start_time": "1970-01-01 00:00:00"}, "before there was OONI"),
+        ({"measurement_start_time": "1970-01-01 00:00:00"}, "1970-01-01 00:00:00 is no time"),
+        ({"measurement_start_time": "9999-12-31 23:59:59"}, "9999-12-31 23:59:59 is no time"),
         ({"data_format_version": "9"}, "data_format_version: '9' is not known"),
         ({"test_keys": {}}, "test_keys: no operation is recorded"),
         ({"test_keys": None}, "Expected `object`, got `null`"),

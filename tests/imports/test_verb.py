@@ -114,3 +114,15 @@ def test_explain_tells_both_sides(db: Path, capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert "BLOCKED (tls, possible)" in out
     assert "What the control vantage point ooni test helper saw" in out
+
+
+def test_a_number_beyond_bounds_is_refused_before_it_is_stored(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = one("web_tls_reset")
+    row["test_keys"]["queries"][0]["rcode"] = 0
+    row["test_keys"]["queries"][0]["answers"][0]["ttl"] = 1 << 63
+    assert import_files([write(tmp_path / "a", row, lines_of("web_accessible")[0])], json=True, db=db) == 4
+    rows, err = _lines(capsys)
+    assert [each["outcome"] for each in rows] == ["ok"]
+    assert "a:1: " in err

@@ -378,7 +378,6 @@ def test_what_a_hostile_server_says_stays_off_the_terminal(town: World) -> None:
         assert [c for c in text if not c.isprintable() and c != "\n"] == []
 
 
-@pytest.mark.xfail(strict=True, reason="deadlines shorter than the line's own delay give a false `blocked`")
 @pytest.mark.parametrize("words", [("--timeout", "0.3"), ("--config", "zero.toml")], ids=["flag", "configuration"])
 def test_no_deadline_makes_a_healthy_target_blocked(town: World, words: tuple[str, str]) -> None:
     (town.home / "zero.toml").write_text("timeout = 0\n")

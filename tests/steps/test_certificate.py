@@ -72,7 +72,7 @@ MOMENTS: dict[str, tuple[list[bytes], datetime.timedelta, Failure | None]] = {
 }
 
 
-@pytest.mark.parametrize(("first", "second"), itertools.permutations(MOMENTS, 2))
+@pytest.mark.parametrize(("first", "second"), list(itertools.permutations(MOMENTS, 2)))
 def test_a_verdict_is_of_its_own_time(first: str, second: str) -> None:
     for name in (first, second, first):
         chain, after, expected = MOMENTS[name]

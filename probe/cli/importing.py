@@ -1,0 +1,96 @@
+"""`probe import`: what others measured, read from their files, judged by our rules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Refusal, Status
+
+if TYPE_CHECKING:
+    from probe.imports import Skipped
+    from probe.store import Store
+
+_MOST_TOLD = 50
+"""Skipped records that are told one by one; the rest is only counted."""
+
+
+def import_files(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="OONI measurements: JSON, JSONL, gzipped or not.")
+    ],
+    json: options.Json = False,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Others' measurements into the database: of OONI's web_connectivity, telegram, whatsapp, signal and
+    facebook_messenger. What is there already is not added again. Ends with 0 when everything was read, 4 when records
+    were skipped, 5 when a file could not be read at all; what could be read is recorded in each case."""
+    from probe.cli.settings import database, load_config
+    from probe.store import Store, StoreError
+    from probe.targets import TargetListError
+
+    path = database(db, load_config(config).config)
+    try:
+        store = Store.open(path)
+    except StoreError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+    with store:
+        try:
+            return _import(store, files, json=json)
+        except TargetListError as error:
+            raise Refusal(str(error), Status.CONFIGURATION) from None
+        except StoreError as error:
+            raise Refusal(f"not recorded: {error}", Status.FAILED) from None
+
+
+def _import(store: Store, files: list[Path], *, json: bool) -> int:
+    from rich.console import Console
+
+    from probe.form import dumps, result_json
+    from probe.imports import Importer, UnreadableError
+    from probe.report.terminal import result_line, summary
+
+    out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    importer = Importer(store, _Teller())
+    outcomes, unreadable = [], 0
+    for path in dict.fromkeys(files):
+        try:
+            for result in importer.read_file(path):
+                outcomes.append(result.verdict.outcome)
+                if json:
+                    print(dumps(result_json(result)))
+                else:
+                    out.print(result_line(result))
+        except UnreadableError as error:
+            unreadable += 1
+            _say(str(error))
+    counts = f"{importer.imported} imported, {importer.known} known already, {importer.skipped} skipped"
+    _say(f"{counts}. {summary(outcomes)}." if outcomes else f"{counts}.")
+    if unreadable:
+        return Status.CONFIGURATION
+    return Status.NOT_OK if importer.skipped else Status.OK
+
+
+class _Teller:
+    """Tells of skipped records, as long as somebody can read them."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, skipped: Skipped) -> None:
+        self._told += 1
+        if self._told <= _MOST_TOLD:
+            _say(f"skipped {skipped}")
+        elif self._told == _MOST_TOLD + 1:
+            _say("more were skipped; they are counted only")
+
+
+def _say(text: str) -> None:
+    from probe.report.safe import safe
+
+    print(f"probe: {safe(text, 600)}", file=sys.stderr)

@@ -21,7 +21,8 @@ from probe.store.schema import TABLES
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
-    "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check", "control serve", "doctor",
+    "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
+    "control serve", "doctor",
 )  # fmt: skip
 
 

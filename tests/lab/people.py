@@ -8,26 +8,35 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.lab.lab import Finished, Running, World
-from tests.lab.spec import CONTROL
+from tests.lab.spec import CONTROL, PROVIDER_RESOLVER
 
 CONTROL_NAME = "free"
 CONTROL_PORT = 8080
 CONTROL_URL = f"http://{CONTROL[0]}:{CONTROL_PORT}"
+FOOLED_PORT = 8082
+FOOLED_URL = f"http://{CONTROL[0]}:{FOOLED_PORT}"
+"""A control that asks the lying resolver: it is censored as well."""
 NOBODY_URL = f"http://{CONTROL[0]}:8081"
 """A control that was named, and does not answer."""
 
 
 @contextmanager
-def control(world: World, *options: str) -> Iterator[Running]:
+def control(world: World, *options: str, name: str = CONTROL_NAME, port: int = CONTROL_PORT) -> Iterator[Running]:
     """A control vantage point in the uncensored network, open to all."""
-    command = ["probe", "control", "serve", "--listen", f"0.0.0.0:{CONTROL_PORT}", "--open", "--ttl", "5", *options]
-    env = {"PROBE_VANTAGE_NAME": CONTROL_NAME, "PROBE_VANTAGE_COUNTRY": "NL"}
+    command = ["probe", "control", "serve", "--listen", f"0.0.0.0:{port}", "--open", "--ttl", "5", *options]
+    env = {"PROBE_VANTAGE_NAME": name, "PROBE_VANTAGE_COUNTRY": "NL"}
     running = world.start(command, host="control", env=env)
     try:
-        world.wait_for(running, CONTROL[0], CONTROL_PORT)
+        world.wait_for(running, CONTROL[0], port)
         yield running
     finally:
         running.stop()
+
+
+@contextmanager
+def fooled_control(world: World) -> Iterator[Running]:
+    with control(world, "--resolver", PROVIDER_RESOLVER, name="fooled", port=FOOLED_PORT) as running:
+        yield running
 
 
 def probe(world: World, *words: str, timeout: float = 120.0, **env: str) -> Finished:

@@ -11,12 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.lab.lab import Finished, World
-from tests.lab.people import CONTROL_URL, NOBODY_URL, codes, control, lines, probe
+from tests.lab.people import CONTROL_URL, FOOLED_URL, NOBODY_URL, codes, control, fooled_control, lines, probe
 from tests.lab.scenarios import SCENARIOS, Control, Scenario
 from tests.lab.spec import Access, To, merged
 
 _AT_ONCE = 5
-_CONTROLS = {Control.ON: CONTROL_URL, Control.DOWN: NOBODY_URL, Control.OFF: "none"}
+_CONTROLS = {
+    Control.ON: (CONTROL_URL,),
+    Control.DOWN: (NOBODY_URL,),
+    Control.OFF: ("none",),
+    Control.TWO: (CONTROL_URL, FOOLED_URL),
+}
 _CONFIDENCE = ("possible", "likely", "confirmed")
 
 Told = tuple[Finished, Finished, Finished]
@@ -36,7 +41,8 @@ def shares_a_world(scenario: Scenario) -> bool:
 def tell(world: World, scenario: Scenario) -> Told:
     """Checks the scenario's targets, and reads the verdict back."""
     database = ("--db", str(world.home / f"{scenario.id}.sqlite"))
-    options = ("--json", "--timeout", str(scenario.seconds), "--control", _CONTROLS[scenario.control])
+    controls = [word for url in _CONTROLS[scenario.control] for word in ("--control", url)]
+    options = ("--json", "--timeout", str(scenario.seconds), *controls)
     checked = probe(world, "check", *scenario.targets, *options, *database)
     found = lines(checked)
     results = probe(world, "results", "--json", *database)
@@ -49,7 +55,7 @@ def told(lab: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Told]]
     """What was said of every scenario that was asked for."""
     wanted = [item.callspec.params["scenario"] for item in request.session.items if "told" in _fixtures(item)]
     together = [scenario for scenario in wanted if shares_a_world(scenario)]
-    with World() as world, control(world):
+    with World() as world, control(world), fooled_control(world):
         world.become(merged(*(scenario.spec for scenario in together)) if together else world.spec)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             said = dict(zip((s.id for s in together), pool.map(lambda s: tell(world, s), together), strict=True))

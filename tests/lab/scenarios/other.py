@@ -178,4 +178,26 @@ OTHER: tuple[Scenario, ...] = (
         "https://control-off-tls-reset.example/",
         control=Control.OFF,
     ),
+    other(
+        "inconclusive",
+        "control-also-censored",
+        Spec(
+            sites=(https("control-also-censored.example", at(156)),),
+            lies=(Lie(name="control-also-censored.example", answer=Answer.NXDOMAIN),),
+        ),
+        "https://control-also-censored.example/",
+        control=Control.TWO,
+        reason="control.disagrees",
+    ),
+    other(
+        "inconclusive",
+        "dns-blocked-control-blocked-too",
+        Spec(
+            sites=(https("dns-blocked-control-blocked-too.example", at(157)),),
+            lies=(Lie(name="dns-blocked-control-blocked-too.example", answer=Answer.SERVFAIL),),
+        ),
+        "https://dns-blocked-control-blocked-too.example/",
+        control=Control.DOWN,
+        reason="control.none",
+    ),
 )

@@ -10,8 +10,8 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -23,7 +23,10 @@ from probe.failure import Failure
 
 # OpenSSL's X509_V_ERR_* that say when, not who (openssl/x509_vfy.h).
 _TIME_ERRORS = frozenset({9, 10, 13, 14})
+_NO_CHECK_TIME = 0x20_0000  # X509_V_FLAG_NO_CHECK_TIME
 _MOST_NAMES = 200
+_MOST_REMEMBERED = 256
+"""Certificates, and chains, that are not read again: the addresses of one service, and many services, show the same."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +45,27 @@ class Roots:
             return cls(tuple(x509.load_pem_x509_certificates(pem)), source)
 
     @cached_property
-    def store(self) -> crypto.X509Store:
-        """OpenSSL's form of them, which takes milliseconds to make."""
-        store = crypto.X509Store()
-        for root in self.certificates:
-            store.add_cert(crypto.X509.from_cryptography(root))
+    def timeless(self) -> crypto.X509Store:
+        """OpenSSL's form of them, which takes milliseconds to make, for verifying at no time in particular."""
+        store = self._store()
+        store.set_flags(_NO_CHECK_TIME)
         return store
+
+    def at(self, moment: datetime) -> crypto.X509Store:
+        """The same for verifying at one moment. A new one each time: OpenSSL keeps the first time that it was told."""
+        store = self._store()
+        store.set_time(moment)
+        return store
+
+    def _store(self) -> crypto.X509Store:
+        store = crypto.X509Store()
+        for root in self._roots:
+            store.add_cert(root)
+        return store
+
+    @cached_property
+    def _roots(self) -> tuple[crypto.X509, ...]:
+        return tuple(map(crypto.X509.from_cryptography, self.certificates))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +85,13 @@ def sha256(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def read(der: bytes) -> Leaf | None:
     """What the certificate says, or None when it cannot be read."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            certificate = x509.load_der_x509_certificate(der)
+            certificate = _parse(der)
             key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             return Leaf(
                 subject=certificate.subject.rfc4514_string()[:500],
@@ -94,7 +113,7 @@ def verify(chain: Sequence[bytes], host: str, at: datetime, roots: Roots) -> Fai
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            certificates = [x509.load_der_x509_certificate(der) for der in chain]
+            certificates = [_parse(der) for der in chain]
             if not certificates:
                 return Failure.SSL_INVALID_CERTIFICATE
             leaf = certificates[0]
@@ -104,8 +123,8 @@ def verify(chain: Sequence[bytes], host: str, at: datetime, roots: Roots) -> Fai
                 return Failure.SSL_INVALID_HOSTNAME
             if not _may_serve(leaf):
                 return Failure.SSL_INVALID_CERTIFICATE
-            return _verify_authority(certificates, at, roots)
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType):
+            return _verify_authority(tuple(chain), at, roots)
+    except (ValueError, TypeError, x509.UnsupportedGeneralNameType, crypto.Error):
         return Failure.SSL_INVALID_CERTIFICATE
 
 
@@ -118,6 +137,17 @@ def matches(host: str, names: Sequence[str]) -> bool:
         _, _, parent = wanted.partition(".")
         return any(name in (wanted, f"*.{parent}") for name in (n.rstrip(".").lower() for n in names))
     return wanted in names
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _parse(der: bytes) -> x509.Certificate:
+    """Raises ValueError when it is no certificate."""
+    return x509.load_der_x509_certificate(der)
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _parse_for_openssl(der: bytes) -> crypto.X509:
+    return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -138,11 +168,35 @@ def _may_serve(leaf: x509.Certificate) -> bool:
     return any(purpose in allowed for purpose in usage)
 
 
-def _verify_authority(certificates: Sequence[x509.Certificate], at: datetime, roots: Roots) -> Failure | None:
-    roots.store.set_time(at)
-    leaf, *others = (crypto.X509.from_cryptography(certificate) for certificate in certificates)
+def _verify_authority(chain: tuple[bytes, ...], at: datetime, roots: Roots) -> Failure | None:
+    sound = _soundness(chain, roots)
+    if sound is not None and sound[0] <= at <= sound[1]:
+        return None
+    leaf, *others = map(_parse_for_openssl, chain)
     try:
-        crypto.X509StoreContext(roots.store, leaf, others).verify_certificate()
+        crypto.X509StoreContext(roots.at(at), leaf, others).verify_certificate()
     except crypto.X509StoreContextError as error:
         return Failure.SSL_INVALID_CERTIFICATE if error.errors[0] in _TIME_ERRORS else Failure.SSL_UNKNOWN_AUTHORITY
     return None
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _soundness(chain: tuple[bytes, ...], roots: Roots) -> tuple[datetime, datetime] | None:
+    """From when until when the chain is good up to a root, by the path that OpenSSL finds when it asks for no time.
+
+    None when it finds none, which need not be the last word: at some time there may be another path.
+    """
+    leaf, *others = map(_parse_for_openssl, chain)
+    try:
+        path = crypto.X509StoreContext(roots.timeless, leaf, others).get_verified_chain()
+        return max(_date(each.get_notBefore()) for each in path), min(_date(each.get_notAfter()) for each in path)
+    except (crypto.X509StoreContextError, ValueError):
+        return None
+
+
+def _date(text: bytes | None) -> datetime:
+    """A moment as RFC 5280 §4.1.2.5.2 has it written, YYYYMMDDHHMMSSZ. Raises ValueError for any other form."""
+    if text is None or len(text) != 15 or text[14:] != b"Z":
+        raise ValueError("a date in no usual form")
+    year, month, day, hour, minute, second = int(text[:4]), *(int(text[at : at + 2]) for at in range(4, 14, 2))
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)

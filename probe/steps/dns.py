@@ -1,6 +1,6 @@
 """The `dns` step: one question to one resolver, every answer to it a row.
 
-Law: messages are dnspython's, transport is ours. After the first answer the socket goes on listening, since a forged
+Law: messages are dnswire's, transport is ours. After the first answer the socket goes on listening, since a forged
 answer is given away by the true one that follows it. What comes back is hostile until it has been read.
 """
 
@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import cast
 
-import dns.exception
-import dns.flags
-import dns.message
 import dns.rcode
-import dns.rdatatype
 
 from probe.failure import Failure
-from probe.model import DnsDetail, DnsRecord, Observation
+from probe.model import DnsDetail, Observation
+from probe.steps import dnswire
 from probe.steps.errors import failure_of, said
 from probe.steps.network import Resolver
 from probe.steps.step import Attempt, Operation, operation
 
-_PAYLOAD = 1232  # bytes; the size that crosses any path whole (DNS Flag Day 2020)
 _MOST_RECORDS = 64
 _MOST_RESPONSES = 8
-_LONGEST_VALUE = 500
+_LARGEST = 65_535  # bytes of a datagram
 
 BY_RCODE: dict[int, Failure] = {
     dns.rcode.NXDOMAIN: Failure.DNS_NXDOMAIN,
@@ -44,22 +41,40 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Listener(asyncio.DatagramProtocol):
+class Listener:
     """One question on its own socket: hands over the first answer, then notes down every later one."""
 
     attempt: Attempt
-    question: dns.message.Message
+    question: bytes
     first: asyncio.Future[bytes]
-    transport: asyncio.DatagramTransport | None = None
+    sock: socket.socket | None = None
     answered: float | None = None
     """When the first answer came, on the measurement's clock."""
     late: list[tuple[float, bytes]] = field(default_factory=list)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.DatagramTransport, transport)
+    def ask(self, resolver: Resolver) -> None:
+        """Sends the question and listens from then on. Raises OSError."""
+        self.sock = _socket(resolver)
+        asyncio.get_running_loop().add_reader(self.sock.fileno(), self._hear)
+        self.sock.send(self.question)
 
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        if not self._mine(data):
+    def close(self) -> None:
+        if self.sock is not None:
+            asyncio.get_running_loop().remove_reader(self.sock.fileno())
+            self.sock.close()
+            self.sock = None
+
+    def _hear(self) -> None:
+        assert self.sock is not None
+        try:
+            data = self.sock.recv(_LARGEST)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:  # what ICMP said of the question
+            if not self.first.done():
+                self.first.set_exception(error)
+            return
+        if not dnswire.is_answer(self.question, data):
             return
         if self.answered is None:
             self.answered = self.attempt.journal.elapsed()
@@ -68,17 +83,17 @@ class Listener(asyncio.DatagramProtocol):
         elif len(self.late) < _MOST_RESPONSES - 1:
             self.late.append((self.attempt.journal.elapsed(), data))
 
-    def error_received(self, exc: Exception) -> None:
-        if not self.first.done():
-            self.first.set_exception(exc)
 
-    def close(self) -> None:
-        if self.transport is not None:
-            self.transport.close()
-
-    def _mine(self, data: bytes) -> bool:
-        """The id of this question, and a response: what a resolver library looks at before it reads on."""
-        return len(data) >= 12 and data[:2] == self.question.id.to_bytes(2, "big") and bool(data[2] & 0x80)
+def _socket(resolver: Resolver) -> socket.socket:
+    """A datagram socket that hears only the resolver, and what ICMP says of it. Raises OSError."""
+    family = socket.AF_INET6 if ":" in resolver.address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        sock.connect((resolver.address, resolver.port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 @dataclass(slots=True)
@@ -107,7 +122,6 @@ async def query(
     attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, listening: Listening, timeout: float
 ) -> Answer:
     """Asks once over UDP, and again over TCP where the answer says it was cut short (RFC 7766)."""
-    question = _question(hostname, query_type)
     detail = DnsDetail(
         hostname=hostname,
         query_type=query_type,
@@ -115,15 +129,13 @@ async def query(
         resolver_port=resolver.port,
         transport="udp",
     )
-    listener = Listener(attempt, question, asyncio.get_running_loop().create_future())
     async with operation(attempt, detail, timeout) as current:
-        listening.listeners.append((listener, current))
-        await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: listener, remote_addr=(resolver.address, resolver.port)
-        )
-        assert listener.transport is not None
-        listener.transport.sendto(question.to_wire())
-        _examine(current, detail, question, await listener.first)
+        question = _question(current, hostname, query_type)
+        if question is not None:
+            listener = Listener(attempt, question, asyncio.get_running_loop().create_future())
+            listening.listeners.append((listener, current))
+            listener.ask(resolver)
+            _examine(current, detail, question, await listener.first)
     seen = cast(DnsDetail, current.detail)
     if "TC" in seen.flags:
         return await query_stream(attempt, resolver, hostname, query_type, timeout)
@@ -132,7 +144,6 @@ async def query(
 
 async def query_stream(attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, timeout: float) -> Answer:
     """Asks once over TCP."""
-    question = _question(hostname, query_type)
     detail = DnsDetail(
         hostname=hostname,
         query_type=query_type,
@@ -141,14 +152,9 @@ async def query_stream(attempt: Attempt, resolver: Resolver, hostname: str, quer
         transport="tcp",
     )
     async with operation(attempt, detail, timeout) as current:
-        reader, writer = await asyncio.open_connection(resolver.address, resolver.port)
-        try:
-            wire = question.to_wire()
-            writer.write(len(wire).to_bytes(2, "big") + wire)
-            length = int.from_bytes(await reader.readexactly(2), "big")
-            _examine(current, detail, question, await reader.readexactly(length))
-        finally:
-            writer.close()
+        question = _question(current, hostname, query_type)
+        if question is not None:
+            _examine(current, detail, question, await _converse(resolver, question))
     return Answer(addresses=addresses(cast(DnsDetail, current.detail)), failure=current.failure)
 
 
@@ -157,47 +163,45 @@ def addresses(detail: DnsDetail) -> tuple[str, ...]:
     return tuple(dict.fromkeys(r.value for r in detail.answers if r.type == detail.query_type))
 
 
-def _question(hostname: str, query_type: str) -> dns.message.Message:
-    return dns.message.make_query(
-        hostname, query_type, id=secrets.randbits(16), use_edns=0, payload=_PAYLOAD, flags=dns.flags.RD
-    )
+async def _converse(resolver: Resolver, question: bytes) -> bytes:
+    """The answer to a question over TCP (RFC 1035 §4.2.2)."""
+    reader, writer = await asyncio.open_connection(resolver.address, resolver.port)
+    try:
+        writer.write(len(question).to_bytes(2, "big") + question)
+        length = int.from_bytes(await reader.readexactly(2), "big")
+        return await reader.readexactly(length)
+    finally:
+        writer.close()
 
 
-def _examine(current: Operation, detail: DnsDetail, question: dns.message.Message, wire: bytes) -> None:
+def _question(current: Operation, hostname: str, query_type: str) -> bytes | None:
+    """The question's bytes, or None where the name cannot be asked for, which the row then says."""
+    try:
+        return dnswire.ask(secrets.randbits(16), hostname, query_type)
+    except ValueError as error:
+        current.fail(Failure.INVALID_ARGUMENT, said(error))
+        return None
+
+
+def _examine(current: Operation, detail: DnsDetail, question: bytes, wire: bytes) -> None:
     """Fills in the operation from an answer."""
     try:
-        answer = dns.message.from_wire(wire, ignore_trailing=True, raise_on_truncation=False)
-    except (dns.exception.DNSException, ValueError) as error:
+        reply = dnswire.read(question, wire)
+    except dnswire.MisbehavingError as error:
         current.fail(Failure.DNS_SERVER_MISBEHAVING, said(error))
         return
-    if not question.is_response(answer):
-        current.fail(Failure.DNS_SERVER_MISBEHAVING, "the answer is to another question")
-        return
-    records = [record for rrset in answer.answer for record in _records(rrset)]
     seen = replace(
         detail,
-        rcode=dns.rcode.to_text(answer.rcode()),
-        flags=tuple(dns.flags.to_text(answer.flags).split()),
-        answers=tuple(records[:_MOST_RECORDS]),
-        answers_truncated=len(records) > _MOST_RECORDS,
+        rcode=dns.rcode.to_text(dns.rcode.Rcode(reply.rcode)),
+        flags=reply.flags,
+        answers=reply.records[:_MOST_RECORDS],
+        answers_truncated=len(reply.records) > _MOST_RECORDS,
     )
     current.detail = seen
-    if answer.rcode() != dns.rcode.NOERROR:
-        current.fail(BY_RCODE.get(answer.rcode(), Failure.DNS_SERVER_MISBEHAVING))
+    if reply.rcode != dns.rcode.NOERROR:
+        current.fail(BY_RCODE.get(reply.rcode, Failure.DNS_SERVER_MISBEHAVING))
     elif not addresses(seen) and "TC" not in seen.flags:
         current.fail(Failure.DNS_NO_ANSWER)
-
-
-def _records(rrset: Any) -> list[DnsRecord]:
-    return [
-        DnsRecord(
-            name=rrset.name.to_text(omit_final_dot=True),
-            type=dns.rdatatype.to_text(rrset.rdtype),
-            value=rdata.to_text().rstrip(".")[:_LONGEST_VALUE],
-            ttl=rrset.ttl,
-        )
-        for rdata in rrset
-    ]
 
 
 def _note_late(listener: Listener, first: Operation) -> None:
@@ -225,33 +229,13 @@ def _note_late(listener: Listener, first: Operation) -> None:
 async def ask_for_rcode(resolver: Resolver, hostname: str, query_type: str, timeout: float) -> int | None:
     """The rcode of the resolver's answer; None when none came. For the question "is there a network at all?"."""
     loop = asyncio.get_running_loop()
-    question = _question(hostname, query_type)
-    answered: asyncio.Future[bytes] = loop.create_future()
+    question = dnswire.ask(secrets.randbits(16), hostname, query_type)
     try:
         async with asyncio.timeout(timeout):
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda: _Ear(answered), remote_addr=(resolver.address, resolver.port)
-            )
-            try:
-                transport.sendto(question.to_wire())
-                wire = await answered
-            finally:
-                transport.close()
+            with _socket(resolver) as sock:
+                await loop.sock_sendall(sock, question)
+                wire = await loop.sock_recv(sock, _LARGEST)
     except OSError as error:
         failure_of(error)  # raises where the fault is this machine's
         return None
-    mine = len(wire) >= 12 and wire[:2] == question.id.to_bytes(2, "big")
-    return wire[3] & 0x0F if mine else None
-
-
-@dataclass(slots=True)
-class _Ear(asyncio.DatagramProtocol):
-    answered: asyncio.Future[bytes]
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        if not self.answered.done():
-            self.answered.set_result(data)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.answered.done():
-            self.answered.set_exception(exc)
+    return wire[3] & 0x0F if dnswire.is_answer(question, wire) else None

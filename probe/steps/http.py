@@ -81,21 +81,21 @@ async def _exchange(current: Operation, detail: HttpDetail, stream: Stream, url:
     request = httpx.Request("GET", url, headers=list(HEADERS))
     exchange: Exchange = Http2(stream) if _is_h2(stream) else Http1(stream)
     head = await exchange.ask(request.url.raw_scheme, request.url.raw_path, request.headers.raw)
-    response = httpx.Response(head.status, headers=list(head.fields))
+    headers = httpx.Headers(list(head.fields))
     current.detail = detail = replace(
         detail,
         status=head.status,
         http_version=head.version,
-        headers=tuple((name.lower(), value) for name, value in response.headers.multi_items()),
+        headers=tuple((name.lower(), value) for name, value in headers.multi_items()),
     )
-    await _read_body(current, detail, response, exchange)
+    await _read_body(current, detail, headers, exchange)
 
 
 def _is_h2(stream: Stream) -> bool:
     return stream.tls is not None and stream.tls.selected_alpn_protocol() == "h2"
 
 
-async def _read_body(current: Operation, detail: HttpDetail, response: httpx.Response, exchange: Exchange) -> None:
+async def _read_body(current: Operation, detail: HttpDetail, headers: httpx.Headers, exchange: Exchange) -> None:
     """Reads at most MOST_BYTES; what has come is kept in the row even when the rest fails."""
     raw = bytearray()
     pieces = 0
@@ -104,12 +104,12 @@ async def _read_body(current: Operation, detail: HttpDetail, response: httpx.Res
             raw += piece
             pieces += 1
     finally:
-        body, cut = decode(bytes(raw[:MOST_BYTES]), response.headers.get("content-encoding", ""))
+        body, cut = decode(bytes(raw[:MOST_BYTES]), headers.get("content-encoding", ""))
         fingerprint = hashlib.sha256(body).hexdigest()
         current.attempt.journal.bodies[fingerprint] = body
         current.detail = replace(
             detail,
-            title=title(body, response.headers.get("content-type", "")),
+            title=title(body, headers.get("content-type", "")),
             body_sha256=fingerprint,
             body_length=len(body),
             body_truncated=cut or len(raw) > MOST_BYTES or pieces == _MOST_PIECES,

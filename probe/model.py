@@ -236,6 +236,10 @@ class TlsDetail:
     """SHA-256 of the leaf's SubjectPublicKeyInfo, hexadecimal."""
 
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The status codes that send a client elsewhere, when there is a Location."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpDetail:
     """One HTTP exchange."""
@@ -260,6 +264,13 @@ class HttpDetail:
     """Bytes of the decoded body as far as it was read."""
     body_truncated: bool = False
     """The body was longer than what is read."""
+
+    @property
+    def location(self) -> str | None:
+        """Where a redirect leads, as the server wrote it; None for any other response (RFC 9110 §15.4)."""
+        if self.status not in REDIRECTS:
+            return None
+        return next((value for name, value in self.headers if name == "location"), None)
 
 
 Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail

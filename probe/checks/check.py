@@ -97,14 +97,26 @@ async def _visit(visit: Visit) -> Visit | None:
         visit.close()
     if response is None or response.location is None or visit.hop + 1 >= MOST_HOPS:
         return None
-    try:
-        onward = redirect(visit.target, response.location)
-    except TargetError:
+    onward = onward_from(visit.target, response.location)
+    if onward is None:
         return None
     # Nobody asked for where a redirect leads: only public addresses there, whatever the user named at first.
     return replace(
         visit, target=onward, hop=visit.hop + 1, extra=(), streams=[], network=replace(visit.network, named=None)
     )
+
+
+def onward_from(target: Target, location: str) -> Target | None:
+    """The target to which a Location leads; None where it leads nowhere that can be checked."""
+    try:
+        return redirect(target, location)
+    except TargetError:
+        return None
+
+
+async def ask_for_page(attempt: Attempt, stream: Stream, target: Target) -> http.Response | None:
+    """One exchange about a target's page."""
+    return await http.fetch(attempt, stream, target.name, lambda location: onward_from(target, location) is not None)
 
 
 async def check_name(visit: Visit) -> None:
@@ -207,16 +219,15 @@ def _alpn(target: Target) -> tuple[str, ...]:
 
 async def exchange(visit: Visit, streams: Sequence[Stream]) -> http.Response | None:
     """Asks for the page on the first stream that answers; a failure is tried again on a fresh connection."""
-    url = visit.target.name
     for stream in streams[:MOST_EXCHANGES]:
-        response = await http.fetch(visit.attempt(), stream, url)
+        response = await ask_for_page(visit.attempt(), stream, visit.target)
         for number in range(2, visit.network.attempts + 1):
             if response is not None:
                 break
             await asyncio.sleep(visit.network.pause)
             again = await reach(visit, stream.address, number)
             if again is not None:
-                response = await http.fetch(visit.attempt(number), again, url)
+                response = await ask_for_page(visit.attempt(number), again, visit.target)
         if response is not None:
             return response
     return None

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from probe.address import parse
+from probe.checks.check import ask_for_page, onward_from
 from probe.classify import Case, Hop, Layer
 from probe.model import Experiment, Host, Measurement, Scheme, Target, TcpDetail
-from probe.steps import dns, http, tcp, tls
-from probe.steps.http import location_of
+from probe.steps import dns, tcp, tls
 from probe.steps.network import Network, Resolver
 from probe.steps.step import Attempt, Journal
 from probe.steps.stream import Stream
-from probe.targets import TargetError, redirect
 
 MOST_OPERATIONS = 12
 
@@ -162,7 +161,7 @@ async def _converse(attempt: Attempt, stream: Stream, target: Target) -> None:
         if not await tls.handshake(attempt, stream, target.host, alpn):
             return
     if target.scheme in (Scheme.HTTP, Scheme.HTTPS):
-        await http.fetch(attempt, stream, target.name)
+        await ask_for_page(attempt, stream, target)
 
 
 def _failing_address(hop: Hop) -> str | None:
@@ -177,9 +176,9 @@ def _target_of_end(case: Case) -> Target | None:
     if target.scheme is Scheme.DNS:
         return None
     for hop in case.mine.hops[:-1]:
-        location = location_of(hop.page) if hop.page is not None else None
-        try:
-            target = redirect(target, location or "")
-        except TargetError:
+        location = hop.page.location if hop.page is not None else None
+        onward = onward_from(target, location) if location is not None else None
+        if onward is None:
             return None
+        target = onward
     return target

@@ -15,7 +15,6 @@ from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
 from probe.model import DnsDetail, Experiment, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 CERTIFICATE_FAILURES = frozenset(
     {Failure.SSL_INVALID_CERTIFICATE, Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY}
 )
@@ -178,11 +177,7 @@ class Path:
     @cached_property
     def has_unfollowed_redirect(self) -> bool:
         """It ended on a redirect: a loop, too long a chain, or one that leads nowhere."""
-        return (
-            self.end.page is not None
-            and self.end.page.status in REDIRECTS
-            and any(name == "location" for name, _ in self.end.page.headers)
-        )
+        return self.end.page is not None and self.end.page.location is not None
 
     @cached_property
     def reached(self) -> bool:

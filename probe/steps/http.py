@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -36,8 +37,6 @@ HEADERS: tuple[tuple[str, str], ...] = (
 )
 _ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
@@ -47,34 +46,23 @@ class Response:
     """Where it redirects to."""
 
 
-async def fetch(attempt: Attempt, stream: Stream, url: str) -> Response | None:
-    """One GET over an open stream. None when the exchange failed; the row keeps whatever had come by then."""
+async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str], bool]) -> Response | None:
+    """One GET over an open stream. None when the exchange failed; the row keeps whatever had come by then.
+
+    `leads` says whether a Location leads anywhere: one that does not is the row's failure.
+    """
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
     async with operation(attempt, detail, attempt.network.timeouts.http) as current:
         await _exchange(current, detail, stream, url)
-        location = location_of(cast(HttpDetail, current.detail))
-        if location is not None and not _leads_somewhere(url, location):
+        location = cast(HttpDetail, current.detail).location
+        if location is not None and not leads(location):
             current.fail(Failure.HTTP_INVALID_REDIRECT)
     if current.failure is Failure.HTTP_INVALID_REDIRECT:
         location = None
     elif current.failure is not None:
         return None
     return Response(location=location)
-
-
-def location_of(detail: HttpDetail) -> str | None:
-    """Where a redirect leads, as the server wrote it; None for any other response (RFC 9110 §15.4)."""
-    if detail.status not in REDIRECTS:
-        return None
-    return next((value for name, value in detail.headers if name == "location"), None)
-
-
-def _leads_somewhere(url: str, location: str) -> bool:
-    try:
-        return bool(httpx.URL(url).join(location).host)
-    except (httpx.InvalidURL, ValueError):
-        return False
 
 
 async def _exchange(current: Operation, detail: HttpDetail, stream: Stream, url: str) -> None:

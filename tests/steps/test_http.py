@@ -17,13 +17,19 @@ from probe.steps.step import Attempt
 from tests.steps.servers import Speak, answering, reset, tcp_server
 
 
+def leads_somewhere(location: str) -> bool:
+    return "///" not in location
+
+
 def get(attempt: Attempt, speak: Speak) -> tuple[http.Response | None, Observation]:
     async def go() -> http.Response | None:
         async with tcp_server(speak, limit=1 << 20) as port:
             stream = await tcp.connect(attempt, "127.0.0.1", port)
             assert stream is not None
             try:
-                return await http.fetch(attempt, stream, "http://line.me/path?q=1")
+                return await http.fetch(
+                    attempt, stream, "http://line.me/path?q=1", lambda location: "///" not in location
+                )
             finally:
                 stream.close()
 

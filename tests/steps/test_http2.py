@@ -111,7 +111,7 @@ def get(
             assert stream is not None
             try:
                 assert await tls.handshake(attempt, stream, "line.me")
-                return await http.fetch(attempt, stream, "https://line.me/path?q=1")
+                return await http.fetch(attempt, stream, "https://line.me/path?q=1", lambda _: True)
             finally:
                 stream.close()
 

@@ -52,6 +52,8 @@ class Experiment(StrEnum):
 
     NO_RESOLVER = "no_resolver"
     """The question went to an address where no resolver is."""
+    OVER_TCP = "over_tcp"
+    """The question went to the same resolver over TCP, where an answer cannot be forged blindly."""
     CONTROL_ADDRESS = "control_address"
     """The connection went to an address that only the control was given."""
     OTHER_NAME = "other_name"

@@ -84,6 +84,7 @@ async def _inquire(inquiry: Inquiry) -> None:
     hop, case = inquiry.hop, inquiry.case
     if hop.failed is Layer.DNS or case.forged_addresses:
         await ask_where_no_resolver_is(inquiry)
+        await ask_over_tcp(inquiry)
         await go_to_the_true_address(inquiry)
     if hop.failed is Layer.DNS:
         await repeat_the_question(inquiry)
@@ -101,6 +102,14 @@ async def ask_where_no_resolver_is(inquiry: Inquiry) -> None:
     attempt = inquiry.attempt(Experiment.NO_RESOLVER)
     timeout = inquiry.network.timeouts.dns[0]
     await dns.query(attempt, Resolver(addresses[0]), inquiry.hop.host, "A", inquiry.listening, timeout)
+
+
+async def ask_over_tcp(inquiry: Inquiry) -> None:
+    """The same question to the same resolver over TCP: a forger of datagrams has no hand in it."""
+    if inquiry.left < 1:
+        return
+    attempt, network = inquiry.attempt(Experiment.OVER_TCP), inquiry.network
+    await dns.query_stream(attempt, network.resolvers[0], inquiry.hop.host, "A", network.timeouts.dns[0])
 
 
 async def go_to_the_true_address(inquiry: Inquiry) -> None:
@@ -123,7 +132,7 @@ async def say_another_name(inquiry: Inquiry) -> bool:
 
 async def repeat_the_question(inquiry: Inquiry) -> None:
     """Once more, after a longer pause: a fault that passes is no block."""
-    if inquiry.left < 1 or not inquiry.network.resolvers:
+    if inquiry.left < 1:
         return
     await asyncio.sleep(_REPEAT_PAUSES * inquiry.network.pause)
     attempt, timeout = inquiry.attempt(Experiment.REPEAT), inquiry.network.timeouts.dns[-1]

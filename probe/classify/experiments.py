@@ -36,6 +36,14 @@ def dns_answered_by_nobody(case: Case) -> Evidence | None:
     return c.when(bool(rows) and suspected, rows)
 
 
+def dns_true_over_tcp(case: Case) -> Evidence | None:
+    """The resolver tells the truth over TCP, and datagrams in its name do not: they are not its own."""
+    true_ones = tuple(row for row in case.tried(Experiment.OVER_TCP).dns if addresses_of([row]) & case.their_addresses)
+    suspected = case.end.failed is Layer.DNS or case.forged_addresses
+    answered = tuple(row for row in case.end.dns if getattr(row.detail, "rcode", None))
+    return c.when(bool(true_ones) and bool(answered) and suspected, (*answered, *true_ones))
+
+
 def dns_true_address_works(case: Case) -> Evidence | None:
     """The resolver denies or misplaces a name whose service answers, proven by its certificate, at its true address."""
     there = case.tried(Experiment.CONTROL_ADDRESS)

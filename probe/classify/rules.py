@@ -143,6 +143,15 @@ RULES: tuple[Rule, ...] = (
         Confidence.CONFIRMED,
     ),
     Rule(
+        "dns.true_over_tcp",
+        _BLOCKED,
+        e.dns_true_over_tcp,
+        "Asked over TCP, the resolver tells where {host} is; asked the usual way, a false answer comes."
+        " Somebody on the way answers in the resolver's place.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
         "dns.true_address_works",
         _BLOCKED,
         e.dns_true_address_works,

@@ -113,6 +113,8 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("host.passing_fault", HTTPS, Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2).then(X.REPEAT).tcp(REAL).tls(REAL).http(REAL), [well()]),
     Golden("host.passing_fault", HTTPS, Saw().dns(failure=F.DNS_SERVFAIL, tries=3).then(X.REPEAT).dns(REAL), [well()]),
     Golden("dns.answered_by_nobody", HTTPS, Saw().dns(FORGED).tcp(FORGED).tls(FORGED, F.SSL_INVALID_HOSTNAME, tries=2).then(X.NO_RESOLVER).dns(FORGED), [control_with_forged()], ("dns",), "confirmed"),
+    Golden("dns.true_over_tcp", HTTPS, Saw().dns(FORGED).tcp(FORGED, F.CONNECTION_REFUSED, tries=2).then(X.OVER_TCP).dns(REAL), [well().tcp(FORGED, F.CONNECTION_REFUSED)], ("dns",), "confirmed"),
+    Golden("control.other_way", HTTPS, Saw().dns(FORGED).tcp(FORGED, F.CONNECTION_REFUSED, tries=2).then(X.OVER_TCP).dns(REAL), [well()]),
     Golden("dns.true_address_works", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL).http(REAL), [well()], ("dns",), "confirmed"),
     Golden("dns.true_address_works", HTTPS, Saw().dns("10.10.34.35").then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL).http(REAL), [well()], ("dns",), "confirmed"),
     Golden("dns.nxdomain", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL, F.CONNECTION_RESET), [well()], ("dns", "tls"), "likely"),

@@ -136,6 +136,18 @@ BLOCKED: tuple[Scenario, ...] = (
         "https://dns-injected-any-resolver.example/",
         confidence="confirmed",
     ),
+    blocked(
+        "dns",
+        "dns-injected-alone",
+        Spec(
+            sites=(https("dns-injected-alone.example", at(67)),),
+            rules=(Rule(when=Question(name="dns-injected-alone.example"), do=Forge(addresses=(DARK,), swallow=True)),),
+            dark=(DARK,),
+        ),
+        "https://dns-injected-alone.example/",
+        confidence="confirmed",
+        reason="dns.true_over_tcp",
+    ),
     *(
         blocked(
             "dns",

@@ -50,10 +50,11 @@ def tell(world: World, scenario: Scenario) -> Told:
     return checked, results, explained
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def told(lab: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Told]]:
     """What was said of every scenario that was asked for."""
-    wanted = [item.callspec.params["scenario"] for item in request.session.items if "told" in _fixtures(item)]
+    asked = [getattr(item, "callspec", None) for item in request.session.items if item.module is request.module]
+    wanted = [call.params["scenario"] for call in asked if call is not None]
     together = [scenario for scenario in wanted if shares_a_world(scenario)]
     with World() as world, control(world), fooled_control(world):
         world.become(merged(*(scenario.spec for scenario in together)) if together else world.spec)
@@ -64,10 +65,6 @@ def told(lab: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Told]]
                 world.become(scenario.spec)
                 said[scenario.id] = tell(world, scenario)
         yield said
-
-
-def _fixtures(item: pytest.Item) -> tuple[str, ...]:
-    return tuple(getattr(item, "fixturenames", ()))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)

@@ -2,7 +2,8 @@
 
 from probe.classify.classify import classify
 from probe.classify.facts import Case, Hop, Layer, addresses_in_doubt
-from probe.classify.rules import RULES, RULES_VERSION, Rule
+from probe.classify.rule import Rule
+from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import plain
 
 __all__ = ["RULES", "RULES_VERSION", "Case", "Hop", "Layer", "Rule", "addresses_in_doubt", "classify", "plain"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probe.classify.facts import Case
-from probe.classify.rules import RULES, RULES_VERSION, Rule
+from probe.classify.rule import Rule
+from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import sentence
 from probe.model import Confidence, Host, Measurement, Outcome, Reason, Verdict
 

@@ -7,33 +7,12 @@ Rules after the deciding one that hold with the same outcome add their method an
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from probe.classify import conditions as c
 from probe.classify import experiments as e
-from probe.classify.facts import Case
+from probe.classify.rule import Rule
 from probe.model import Confidence, Method, Outcome
 
 RULES_VERSION = "1"
-
-Evidence = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row of the table."""
-
-    code: str
-    outcome: Outcome
-    when: Callable[[Case], Evidence | None]
-    """The ids of the observations that show it; None when the rule does not hold."""
-    text: str
-    """One plain sentence; the names in braces are those of `sentence.words`."""
-    method: Method | None = None
-    confidence: Confidence | None = None
-    """A confidence that this evidence has by itself; where it is None, repetition and controls decide."""
-
 
 _OK, _BLOCKED, _DOWN = Outcome.OK, Outcome.BLOCKED, Outcome.DOWN
 _REFUSED, _INCONCLUSIVE = Outcome.REFUSED, Outcome.INCONCLUSIVE

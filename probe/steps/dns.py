@@ -122,13 +122,7 @@ async def query(
     attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, listening: Listening, timeout: float
 ) -> Answer:
     """Asks once over UDP, and again over TCP where the answer says it was cut short (RFC 7766)."""
-    detail = DnsDetail(
-        hostname=hostname,
-        query_type=query_type,
-        resolver_address=resolver.address,
-        resolver_port=resolver.port,
-        transport="udp",
-    )
+    detail = _asked(resolver, hostname, query_type, "udp")
     async with operation(attempt, detail, timeout) as current:
         question = _question(current, hostname, query_type)
         if question is not None:
@@ -144,13 +138,7 @@ async def query(
 
 async def query_stream(attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, timeout: float) -> Answer:
     """Asks once over TCP."""
-    detail = DnsDetail(
-        hostname=hostname,
-        query_type=query_type,
-        resolver_address=resolver.address,
-        resolver_port=resolver.port,
-        transport="tcp",
-    )
+    detail = _asked(resolver, hostname, query_type, "tcp")
     async with operation(attempt, detail, timeout) as current:
         question = _question(current, hostname, query_type)
         if question is not None:
@@ -161,6 +149,17 @@ async def query_stream(attempt: Attempt, resolver: Resolver, hostname: str, quer
 def addresses(detail: DnsDetail) -> tuple[str, ...]:
     """The addresses in an answer, each once, in the order given."""
     return tuple(dict.fromkeys(r.value for r in detail.answers if r.type == detail.query_type))
+
+
+def _asked(resolver: Resolver, hostname: str, query_type: str, transport: str) -> DnsDetail:
+    """What is known of a question before it is answered."""
+    return DnsDetail(
+        hostname=hostname,
+        query_type=query_type,
+        resolver_address=resolver.address,
+        resolver_port=resolver.port,
+        transport=transport,
+    )
 
 
 async def _converse(resolver: Resolver, question: bytes) -> bytes:

@@ -1,24 +1,12 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.lab.lab import World, unavailable
-
-
-@pytest.fixture(scope="session")
-def lab() -> None:
-    """Skips where there can be no namespaces; fails instead where PROBE_LAB says that they are required."""
-    reason = unavailable()
-    if reason is None:
-        return
-    if os.environ.get("PROBE_LAB") == "required":
-        pytest.fail(f"namespaces are required here: {reason}")
-    pytest.skip(reason)
+from tests.lab.lab import World
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,25 @@
+"""What one row of the table of rules is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from probe.classify.conditions import Evidence
+from probe.classify.facts import Case
+from probe.model import Confidence, Method, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table."""
+
+    code: str
+    outcome: Outcome
+    when: Callable[[Case], Evidence | None]
+    """The ids of the observations that show it; None when the rule does not hold."""
+    text: str
+    """One plain sentence; the names in braces are those of `sentence.words`."""
+    method: Method | None = None
+    confidence: Confidence | None = None
+    """A confidence that this evidence has by itself; where it is None, repetition and controls decide."""

@@ -61,7 +61,7 @@ async def follow_up(
     Raises HostExhaustedError as `measure` does.
     """
     case = Case.of(measurement, controls, host)
-    target = _target_of_end(case)
+    target = target_of(case, case.end.index)
     if target is None:
         return measurement
     journal = Journal.going_on(measurement, network)
@@ -88,6 +88,9 @@ async def _inquire(inquiry: Inquiry) -> None:
         await go_to_the_true_address(inquiry)
     if hop.failed is Layer.DNS:
         await repeat_the_question(inquiry)
+        return
+    if case.led_astray is not None:
+        await repeat_the_redirect(inquiry, case.led_astray)
         return
     if hop.failed in (Layer.TLS, Layer.HTTP) and await say_another_name(inquiry):
         return  # the name alone was changed, and it worked: nothing proves more
@@ -148,6 +151,16 @@ async def repeat(inquiry: Inquiry) -> None:
     await _visit(inquiry, Experiment.REPEAT, address)
 
 
+async def repeat_the_redirect(inquiry: Inquiry, hop: Hop) -> None:
+    """The page that led elsewhere once more: does it do so again?"""
+    target = target_of(inquiry.case, hop.index)
+    address = next(iter(sorted(hop.pages)), None)
+    if target is None or address is None or inquiry.left < 2:
+        return
+    await asyncio.sleep(_REPEAT_PAUSES * inquiry.network.pause)
+    await _visit(inquiry, Experiment.REPEAT, address, target)
+
+
 async def _visit(inquiry: Inquiry, experiment: Experiment, address: str, target: Target | None = None) -> bool:
     """Connects, shakes hands and asks for the page, as far as the target goes and the network lets it. True when it
     came to an answer, be it with a certificate for another name."""
@@ -179,12 +192,12 @@ def _failing_address(hop: Hop) -> str | None:
     return next((a for row in rows if (a := getattr(row.detail, "address", None)) is not None), None)
 
 
-def _target_of_end(case: Case) -> Target | None:
-    """What was asked for at the last hop: the target itself, or where its redirects led. None for a mere question."""
+def target_of(case: Case, index: int) -> Target | None:
+    """What was asked for at a hop: the target itself, or where its redirects led. None for a mere question."""
     target = case.mine.measurement.target
     if target.scheme is Scheme.DNS:
         return None
-    for hop in case.mine.hops[:-1]:
+    for hop in case.mine.hops[:index]:
         location = hop.page.location if hop.page is not None else None
         onward = onward_from(target, location) if location is not None else None
         if onward is None:

@@ -14,7 +14,6 @@ from probe.classify.facts import (
     addresses_of,
     ids,
     is_impatient,
-    same_site,
 )
 from probe.classify.pages import Likeness, asks_for_a_human, compare
 from probe.failure import Failure
@@ -329,14 +328,7 @@ def _http_fails(case: Case, *words: Failure) -> Evidence | None:
 
 
 def http_redirected_elsewhere(case: Case) -> Evidence | None:
-    """A hop in clear led to a host outside the site, to which it led no control."""
-    if case.control_reached is not True:
-        return None
-    for before, after in zip(case.mine.hops, case.mine.hops[1:], strict=False):
-        visited = any(hop.host == after.host for path in case.controls for hop in path.hops)
-        if before.http and not before.secured and not visited and not same_site(after.host, before.host):
-            return ids(before.http)
-    return None
+    return ids(case.led_astray.http) if case.led_astray is not None else None
 
 
 def http_other_page(case: Case) -> Evidence | None:

@@ -273,10 +273,24 @@ class Case:
         dead = tried - self.working - self.end.secured - frozenset(self.end.pages)
         return ours if all(address in dead or address not in self.end.public for address in ours) else frozenset()
 
+    @cached_property
+    def led_astray(self) -> Hop | None:
+        """The hop in clear that led to a host outside the site, to which it led no control."""
+        if self.control_reached is not True:
+            return None
+        for before, after in zip(self.mine.hops, self.mine.hops[1:], strict=False):
+            visited = any(hop.host == after.host for path in self.controls for hop in path.hops)
+            if before.http and not before.secured and not visited and not same_site(after.host, before.host):
+                return before
+        return None
+
     @property
     def repeated(self) -> bool:
         """The failure that ended this path was seen again: on a second try, or when it was repeated later."""
         again = self.tried(Experiment.REPEAT)
+        if self.led_astray is not None:
+            pages = [page for page in (self.led_astray.page, *again.pages.values()) if page is not None]
+            return len(pages) > 1 and len({page.location for page in pages}) == 1
         if self.end.failed is None:  # a page came that is not the service's
             theirs = [peer.page for peer in self.peers if peer.page is not None]
             return any(compare(page, their) is Likeness.OTHER for page in again.pages.values() for their in theirs)

@@ -19,6 +19,8 @@ _COMMON_HEADERS = frozenset(
         "x-frame-options", "x-xss-protection",
     }
 )  # fmt: skip
+_ENOUGH = 3
+"""Differences, of the five that are looked at. A page that only changes its title and length is still the site's."""
 _CLOSE = 0.7  # the shorter body has at least this share of the longer one's bytes
 
 _HUMAN_TEST_HEADERS = frozenset({"cf-mitigated", "cf-chl-bypass", "x-amzn-waf-action"})
@@ -35,8 +37,6 @@ def compare(mine: HttpDetail, theirs: HttpDetail) -> Likeness:
     if mine.body_sha256 == theirs.body_sha256 and mine.body_length:
         return Likeness.SAME
     same_class = _status_class(mine) == _status_class(theirs)
-    if same_class and mine.title and mine.title == theirs.title:
-        return Likeness.SAME
     shared_own = bool(_own_headers(mine) & _own_headers(theirs))
     differences = (
         not same_class,
@@ -45,12 +45,11 @@ def compare(mine: HttpDetail, theirs: HttpDetail) -> Likeness:
         _header(mine, "server") != _header(theirs, "server"),
         not _close(mine, theirs),
     )
-    if same_class and not any(differences) and (shared_own or mine.title):
-        return Likeness.SAME
     # A page at another path of the same site (a country's own start page) has every right to differ.
-    if sum(differences) >= 2 and not shared_own and mine.url == theirs.url:
+    if sum(differences) >= _ENOUGH and not shared_own and mine.url == theirs.url:
         return Likeness.OTHER
-    return Likeness.UNCLEAR
+    titled = bool(mine.title) and mine.title == theirs.title
+    return Likeness.SAME if same_class and (titled or (not any(differences) and shared_own)) else Likeness.UNCLEAR
 
 
 def asks_for_a_human(page: HttpDetail) -> bool:

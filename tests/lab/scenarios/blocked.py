@@ -8,6 +8,7 @@ from tests.lab.scenarios.scenario import (
     CLOSED,
     DARK,
     FORBIDDEN,
+    PAGE,
     Scenario,
     at,
     at6,
@@ -227,6 +228,12 @@ BLOCKED: tuple[Scenario, ...] = (
         confidence="likely",
     ),
     _host(
+        "http-block-page-same-title",
+        99,
+        Inject(data=response(Page(title=PAGE.title, text="No.", headers=(("Server", "gateway"),)))),
+        confidence="likely",
+    ),
+    _host(
         "http-451-injected",
         95,
         Inject(data=response(Page(status=451, title="Blocked", headers=(("Server", "gateway"),)))),
@@ -246,7 +253,7 @@ BLOCKED: tuple[Scenario, ...] = (
                 ),
             ),
             f"http://http-redirect-block-host-{status}.example/",
-            confidence="possible",
+            confidence="likely",
         )
         for i, status in enumerate((301, 302, 303))
     ),

@@ -82,7 +82,7 @@ async def follow_up(
 async def _inquire(inquiry: Inquiry) -> None:
     """What is asked depends on what failed; the order is from what proves most to what proves least."""
     hop, case = inquiry.hop, inquiry.case
-    if hop.failed is Layer.DNS or case.forged_addresses:
+    if case.name_is_suspect:
         await ask_where_no_resolver_is(inquiry)
         await ask_over_tcp(inquiry)
         await go_to_the_true_address(inquiry)

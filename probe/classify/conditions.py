@@ -258,8 +258,7 @@ def _tcp_fails(case: Case, *words: Failure) -> Evidence | None:
     hop = case.end
     if hop.failed is not Layer.TCP:
         return None
-    reachable = frozenset().union(*(peer.connected for peer in case.peers))
-    rows = tuple(r for r in hop.tcp if r.failure in words and getattr(r.detail, "address", "") in reachable)
+    rows = tuple(r for r in hop.tcp if r.failure in words and getattr(r.detail, "address", "") in case.reachable)
     return when(bool(rows), rows)
 
 

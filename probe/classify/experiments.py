@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from probe.classify import conditions as c
 from probe.classify.conditions import Evidence
-from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_of, ids, is_impatient
+from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_in, addresses_of, ids, is_impatient
 from probe.failure import Failure
-from probe.model import Experiment, Observation, TlsDetail
+from probe.model import Experiment, TlsDetail
 
 _BROKEN_OFF = c.CUT | TIMEOUTS | {Failure.EOF}
 _DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER, Failure.DNS_REFUSED)
@@ -32,16 +32,14 @@ def works_again(case: Case) -> Evidence | None:
 def dns_answered_by_nobody(case: Case) -> Evidence | None:
     """An answer came from an address where no resolver is. Only a failure of this name makes it matter."""
     rows = tuple(row for row in case.tried(Experiment.NO_RESOLVER).dns if getattr(row.detail, "rcode", None))
-    suspected = case.end.failed is Layer.DNS or case.forged_addresses
-    return c.when(bool(rows) and suspected, rows)
+    return c.when(bool(rows) and case.name_is_suspect, rows)
 
 
 def dns_true_over_tcp(case: Case) -> Evidence | None:
     """The resolver tells the truth over TCP, and datagrams in its name do not: they are not its own."""
     true_ones = tuple(row for row in case.tried(Experiment.OVER_TCP).dns if addresses_of([row]) & case.their_addresses)
-    suspected = case.end.failed is Layer.DNS or case.forged_addresses
     answered = tuple(row for row in case.end.dns if getattr(row.detail, "rcode", None))
-    return c.when(bool(true_ones) and bool(answered) and suspected, (*answered, *true_ones))
+    return c.when(bool(true_ones) and bool(answered) and case.name_is_suspect, (*answered, *true_ones))
 
 
 def dns_true_address_works(case: Case) -> Evidence | None:
@@ -55,7 +53,8 @@ def dns_true_address_works(case: Case) -> Evidence | None:
 def tcp_fails_at_true_address(case: Case) -> Evidence | None:
     there = case.tried(Experiment.CONTROL_ADDRESS)
     waited = not any(is_impatient(row) for row in there.tcp)
-    return c.when(waited and bool(there.tcp) and not there.connected and _reachable(case, there.tcp), there.tcp)
+    elsewhere = bool(addresses_in(there.tcp) & case.reachable)
+    return c.when(waited and elsewhere and not there.connected, there.tcp)
 
 
 def tls_fails_at_true_address(case: Case) -> Evidence | None:
@@ -93,8 +92,3 @@ def tls_intercepted(case: Case) -> Evidence | None:
     theirs = {c.leaf_of(row) for peer in case.peers for row in peer.tls if row.failure is None}
     strange = [r for r in case.end.tls if r.id in shown and r.failure is Failure.SSL_UNKNOWN_AUTHORITY]
     return shown if theirs and strange and not {c.leaf_of(row) for row in strange} & theirs else None
-
-
-def _reachable(case: Case, rows: tuple[Observation, ...]) -> bool:
-    connected = frozenset().union(*(peer.connected for peer in case.peers))
-    return any(getattr(row.detail, "address", "") in connected for row in rows)

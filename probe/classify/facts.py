@@ -246,6 +246,11 @@ class Case:
         return addresses_in(row for peer in self.peers for row in peer.tcp)
 
     @cached_property
+    def reachable(self) -> frozenset[str]:
+        """Addresses of the last hop to which a control connected."""
+        return frozenset().union(*(peer.connected for peer in self.peers))
+
+    @cached_property
     def working(self) -> frozenset[str]:
         """Addresses at which the last hop works for a control, as itself."""
         return frozenset().union(*(working_addresses(peer) for peer in self.peers))
@@ -260,6 +265,11 @@ class Case:
         """No address here is one of the controls', and at none of them does the service work for a control."""
         ours = self.end.public
         return bool(ours) and ours <= self.tested and not self.confirmed_addresses
+
+    @property
+    def name_is_suspect(self) -> bool:
+        """The name of the last hop could not be resolved here, or only to addresses that are not the service's."""
+        return self.end.failed is Layer.DNS or self.forged_addresses
 
     def forged_of(self, query_type: str) -> frozenset[str]:
         """Addresses of one type, A or AAAA, when all that came here are false: none of them is one of the controls',
@@ -359,7 +369,8 @@ def _is_answered(row: Observation) -> bool:
 def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ...]:
     """Public addresses that only we were given for the target's own name, unless a good certificate speaks for them:
     whether the service is there for the control as well is worth a second question."""
-    here, there = Path(mine).hops[0], Path(control).hops[0]
-    if Path(mine).is_authenticated and not here.tls:
+    path = Path(mine)
+    here, there = path.hops[0], Path(control).hops[0]
+    if path.is_authenticated and not here.tls:
         return ()
     return tuple(sorted(here.public - there.public - here.secured))

@@ -16,9 +16,9 @@ from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
 from probe.imports.ooni_form import Helper, HelperPage, HelperPlace
 from probe.imports.ooni_path import Hop, observations
-from probe.imports.ooni_rows import Row, split
+from probe.imports.ooni_rows import Row, answered, split
 from probe.imports.ooni_words import failure_of
-from probe.model import DnsDetail, DnsRecord, HttpDetail, Measurement, Scheme, TcpDetail, TlsDetail, Vantage
+from probe.model import DnsDetail, HttpDetail, Measurement, Scheme, TcpDetail, TlsDetail, Vantage
 
 HELPER = Vantage(name="ooni test helper")
 _RESOLVER = "helper"
@@ -122,23 +122,12 @@ def _names(helper: Helper, host: str) -> list[Row]:
         Row(
             started=0.0,
             runtime=0.0,
-            detail=_question(host, family, [a for a in found if (":" in a) == (family == "AAAA")]),
+            detail=answered(_RESOLVER, host, family, [a for a in found if (":" in a) == (family == "AAAA")]),
             failure=None if found else failure,
             error=error,
         )
         for family in families or ["A"]
     ]
-
-
-def _question(host: str, family: str, values: Sequence[str]) -> DnsDetail:
-    return DnsDetail(
-        hostname=host,
-        query_type=family,
-        resolver_address=_RESOLVER,
-        resolver_port=0,
-        transport=_RESOLVER,
-        answers=tuple(DnsRecord(name=host, type=family, value=value, ttl=0) for value in values),
-    )
 
 
 def _page(page: HelperPage, port: int, url: str) -> Row:
@@ -176,7 +165,7 @@ def _put_page(visit: Hop, page: Row) -> None:
     target, detail = visit.target, page.detail
     assert isinstance(detail, HttpDetail), "a page is an exchange"
     own = {r.value for row in visit.dns if isinstance(row.detail, DnsDetail) for r in row.detail.answers}
-    good = [_address(row) for row in (visit.tls or visit.tcp) if row.failure is None]
+    good = [row.address for row in (visit.tls or visit.tcp) if row.failure is None]
     if page.failure is not None and (visit.tcp and not good):
         return  # the rows below say already why there was no page
     address = next((each for each in good if each in own), "") or next(iter(good), "")
@@ -197,17 +186,13 @@ def _prove(visit: Hop, address: str) -> None:
     """The rows below a page, where the helper lists none: older ones made no handshakes of their own."""
     target = visit.target
     port = target.port or 0
-    if not any(_address(row) == address and row.failure is None for row in visit.tcp):
+    if not any(row.address == address and row.failure is None for row in visit.tcp):
         visit.tcp.append(_shown(TcpDetail(address=address, port=port)))
     if target.scheme is Scheme.HTTPS and not visit.tls:
         visit.tls.append(_shown(TlsDetail(address=address, port=port, server_name=target.host)))
     if not visit.dns and parse(target.host) is None:
-        visit.dns.append(_shown(_question(target.host, "A", [address])))
+        visit.dns.append(_shown(answered(_RESOLVER, target.host, "A", [address])))
 
 
 def _shown(detail: DnsDetail | TcpDetail | TlsDetail) -> Row:
     return Row(started=0.0, runtime=0.0, detail=detail, error=_IMPLIED)
-
-
-def _address(row: Row) -> str:
-    return "" if isinstance(row.detail, DnsDetail) else row.detail.address

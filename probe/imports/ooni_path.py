@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from probe.address import parse
 from probe.failure import Failure
-from probe.imports.ooni_rows import SYSTEM_RESOLVER, Row, Rows, is_system
+from probe.imports.ooni_rows import SYSTEM_RESOLVER, Row, Rows, answered, is_system
 from probe.model import (
     STEP_OF,
     DnsDetail,
-    DnsRecord,
     Experiment,
     HttpDetail,
     Observation,
@@ -179,14 +178,10 @@ def _set_apart(hop: Hop, names: Sequence[Row], helper_addresses: frozenset[str])
     own = set(addresses_of(asked)) | {""}
     for kind in (hop.tcp, hop.tls, hop.http):
         kind[:] = [
-            row if _address(row) in own else replace(row, experiment=Experiment.CONTROL_ADDRESS)
+            row if row.address in own else replace(row, experiment=Experiment.CONTROL_ADDRESS)
             for row in kind
-            if _address(row) in own | helper_addresses
+            if row.address in own | helper_addresses
         ]
-
-
-def _address(row: Row) -> str:
-    return "" if isinstance(row.detail, DnsDetail) else row.detail.address
 
 
 def _complete(hop: Hop, names: Sequence[Row]) -> None:
@@ -200,7 +195,7 @@ def _complete(hop: Hop, names: Sequence[Row]) -> None:
     first = min(mine, key=lambda row: row.started)
     if hop.http and not hop.tcp:
         page = hop.http[0].detail
-        hop.tcp.append(_implied(first, TcpDetail(address=_address(hop.http[0]), port=getattr(page, "port", 0))))
+        hop.tcp.append(_implied(first, TcpDetail(address=hop.http[0].address, port=getattr(page, "port", 0))))
     if hop.is_secure and not hop.tls and any(_is_answered(row) for row in hop.http):
         at = next(row for row in hop.http if _is_answered(row)).detail
         detail = TlsDetail(address=getattr(at, "address", ""), port=getattr(at, "port", 0), server_name=hop.target.host)
@@ -217,12 +212,12 @@ def _settle(hop: Hop, row: Row) -> None:
     if not _is_answered(row) and (hop.tcp and not good):
         return  # the rows below say already why there was no page
     layer = None if _is_answered(row) or row.failure is None else _LAYER_OF.get(row.failure)
-    address = detail.address or next((_address(at) for at in good if at.experiment is None), "")
+    address = detail.address or next((at.address for at in good if at.experiment is None), "")
     literal = parse(hop.target.host)
     address = address or (str(literal) if literal else next(iter(addresses_of(hop.dns)), ""))
     if layer is StepName.DNS:
         if not hop.dns:
-            hop.dns.append(replace(row, detail=_question(hop.target.host, "A", ())))
+            hop.dns.append(replace(row, detail=answered(SYSTEM_RESOLVER, hop.target.host, "A", ())))
     elif layer is StepName.TCP and not hop.tcp:
         hop.tcp.append(replace(row, detail=TcpDetail(address=address, port=detail.port)))
     elif layer is StepName.TLS and not hop.tls:
@@ -242,23 +237,12 @@ def _implied(before: Row, detail: DnsDetail | TcpDetail | TlsDetail) -> Row:
 
 def _answers(hop: Hop, names: Sequence[Row]) -> list[DnsDetail]:
     """What the resolver must have said of a hop's name: what it said before, or where the connections went."""
-    went = dict.fromkeys(_address(row) for row in (*hop.tcp, *hop.tls, *hop.http) if row.experiment is None)
+    went = dict.fromkeys(row.address for row in (*hop.tcp, *hop.tls, *hop.http) if row.experiment is None)
     values = addresses_of(names) or list(went)
     by_family: dict[str, list[str]] = {}
     for value in values:
         by_family.setdefault("AAAA" if ":" in value else "A", []).append(value)
-    return [_question(hop.target.host, family, found) for family, found in by_family.items()]
-
-
-def _question(host: str, family: str, values: Iterable[str]) -> DnsDetail:
-    return DnsDetail(
-        hostname=host,
-        query_type=family,
-        resolver_address=SYSTEM_RESOLVER,
-        resolver_port=0,
-        transport=SYSTEM_RESOLVER,
-        answers=tuple(DnsRecord(name=host, type=family, value=value, ttl=0) for value in values),
-    )
+    return [answered(SYSTEM_RESOLVER, hop.target.host, family, found) for family, found in by_family.items()]
 
 
 def _only_experiments_after_one(hops: Sequence[Hop]) -> Iterable[Hop]:

@@ -68,6 +68,11 @@ class Row:
     """The hop, where the file itself says which one."""
     experiment: Experiment | None = None
 
+    @property
+    def address(self) -> str:
+        """The address it went to; empty for a question."""
+        return "" if isinstance(self.detail, DnsDetail) else self.detail.address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
@@ -155,6 +160,18 @@ def _question(query: Query, family: str, records: tuple[DnsRecord, ...], failure
         transport=query.engine or SYSTEM_RESOLVER,
         rcode=rcode,
         answers=records,
+    )
+
+
+def answered(resolver: str, host: str, family: str, values: Iterable[str]) -> DnsDetail:
+    """A question about a host's addresses, of which the file tells only what was answered."""
+    return DnsDetail(
+        hostname=host,
+        query_type=family,
+        resolver_address=resolver,
+        resolver_port=0,
+        transport=resolver,
+        answers=tuple(DnsRecord(name=host, type=family, value=value, ttl=0) for value in values),
     )
 
 

@@ -6,6 +6,7 @@ unverified, so that the chain is kept as evidence whatever is wrong with it.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import warnings
 from collections.abc import Sequence
@@ -128,6 +129,21 @@ def verify(chain: Sequence[bytes], host: str, at: datetime, roots: Roots) -> Fai
         return Failure.SSL_INVALID_CERTIFICATE
 
 
+def root_of(chain: Sequence[bytes], roots: Roots) -> str | None:
+    """The fingerprint of the trusted authority that a chain (DER, leaf first) ends in; None where it ends in none."""
+    try:
+        sound = _soundness(tuple(chain), roots) if chain else None
+    except (ValueError, crypto.Error):
+        return None
+    return sound.root if sound is not None else None
+
+
+def fingerprints(pem: str) -> frozenset[str]:
+    """The fingerprints of the certificates in a bundle of PEM, which are not read for it."""
+    blocks = (block.partition("-----END")[0] for block in pem.split("-----BEGIN CERTIFICATE-----")[1:])
+    return frozenset(sha256(base64.b64decode(block)) for block in blocks)
+
+
 def matches(host: str, names: Sequence[str]) -> bool:
     """Whether one of a certificate's names covers the host: exactly, or by a whole left-most `*` (RFC 9525 §6.3)."""
     try:
@@ -170,7 +186,7 @@ def _may_serve(leaf: x509.Certificate) -> bool:
 
 def _verify_authority(chain: tuple[bytes, ...], at: datetime, roots: Roots) -> Failure | None:
     sound = _soundness(chain, roots)
-    if sound is not None and sound[0] <= at <= sound[1]:
+    if sound is not None and sound.since <= at <= sound.until:
         return None
     leaf, *others = map(_parse_for_openssl, chain)
     try:
@@ -180,16 +196,29 @@ def _verify_authority(chain: tuple[bytes, ...], at: datetime, roots: Roots) -> F
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Soundness:
+    """A path from a leaf to a root: when it is good, and where it ends."""
+
+    since: datetime
+    until: datetime
+    root: str
+
+
 @lru_cache(maxsize=_MOST_REMEMBERED)
-def _soundness(chain: tuple[bytes, ...], roots: Roots) -> tuple[datetime, datetime] | None:
-    """From when until when the chain is good up to a root, by the path that OpenSSL finds when it asks for no time.
+def _soundness(chain: tuple[bytes, ...], roots: Roots) -> _Soundness | None:
+    """The path of a chain to a root that OpenSSL finds when it asks for no time.
 
     None when it finds none, which need not be the last word: at some time there may be another path.
     """
     leaf, *others = map(_parse_for_openssl, chain)
     try:
         path = crypto.X509StoreContext(roots.timeless, leaf, others).get_verified_chain()
-        return max(_date(each.get_notBefore()) for each in path), min(_date(each.get_notAfter()) for each in path)
+        return _Soundness(
+            since=max(_date(each.get_notBefore()) for each in path),
+            until=min(_date(each.get_notAfter()) for each in path),
+            root=sha256(crypto.dump_certificate(crypto.FILETYPE_ASN1, path[-1])),
+        )
     except (crypto.X509StoreContextError, ValueError):
         return None
 

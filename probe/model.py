@@ -182,7 +182,7 @@ class DnsDetail:
     resolver_port: int
     """Its port."""
     transport: str
-    """`udp` or `tcp`."""
+    """`udp`, `tcp`, `tls` or `https`."""
     response: int = 1
     """1 for the first answer to this query, 2 for a second one to the same query, and so on."""
     rcode: str | None = None
@@ -234,6 +234,10 @@ class TlsDetail:
     """The names and addresses that the leaf is for."""
     public_key_sha256: str | None = None
     """SHA-256 of the leaf's SubjectPublicKeyInfo, hexadecimal."""
+    root_sha256: str | None = None
+    """SHA-256 of the authority (DER) that the chain ends in, of those that this host trusts; absent when of none."""
+    root_is_public: bool | None = None
+    """Whether that authority is on Mozilla's list, which browsers go by; absent when there is none."""
 
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -264,6 +268,12 @@ class HttpDetail:
     """Bytes of the decoded body as far as it was read."""
     body_truncated: bool = False
     """The body was longer than what is read."""
+    head_after: float | None = None
+    """Seconds from the request until the head of the response was there; absent when none came."""
+    received: int | None = None
+    """Bytes that came over the connection during the exchange, those of TLS included; absent when none came."""
+    received_after: float | None = None
+    """Seconds from the request until the last of them had come."""
 
     @property
     def location(self) -> str | None:

@@ -16,8 +16,8 @@ from asyncio_throttle.throttler import Throttler
 
 from probe.checks import follow_up, measure
 from probe.checks.together import together
-from probe.classify import addresses_in_doubt, classify
-from probe.model import Host, Measurement, Outcome, Result, Target, Vantage
+from probe.classify import addresses_in_doubt, classify, is_suspicious
+from probe.model import Host, Measurement, Result, Target, Vantage
 from probe.plan import Task
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
@@ -103,7 +103,7 @@ class Runner:
         )
         controls = tuple(answer for answer in answers if answer is not None)
         verdict = classify(here, controls, self.host)
-        if verdict.outcome is Outcome.BLOCKED:
+        if is_suspicious(verdict, here, controls, self.host):
             seen = here
             here = await _patiently(lambda: follow_up(seen, controls, self.host, self.network))
             verdict = classify(here, controls, self.host)

@@ -8,6 +8,7 @@ from probe.classify.facts import Case
 from probe.classify.rule import Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import sentence
+from probe.classify.speed import is_slowed
 from probe.model import Confidence, Host, Measurement, Outcome, Reason, Verdict
 
 _ORDER = tuple(Confidence)
@@ -35,6 +36,11 @@ def classify(measurement: Measurement, controls: Sequence[Measurement], host: Ho
         rules_version=RULES_VERSION,
         controls=tuple(control.vantage.name for control in controls),
     )
+
+
+def is_suspicious(verdict: Verdict, measurement: Measurement, controls: Sequence[Measurement], host: Host) -> bool:
+    """Whether experiments are called for: something interferes, or what came was slow beyond measure."""
+    return verdict.outcome is Outcome.BLOCKED or is_slowed(Case.of(measurement, controls, host))
 
 
 def _confidence(case: Case, rules: Sequence[Rule]) -> Confidence:

@@ -16,6 +16,7 @@ from probe.classify.facts import (
     is_impatient,
 )
 from probe.classify.pages import Likeness, asks_for_a_human, compare
+from probe.classify.speed import is_slowed
 from probe.failure import Failure
 from probe.model import HttpDetail, Observation, Scheme, TlsDetail
 
@@ -312,7 +313,8 @@ def http_reset(case: Case) -> Evidence | None:
 
 
 def http_timeout(case: Case) -> Evidence | None:
-    return _http_fails(case, *TIMEOUTS)
+    """Nothing came: where the page had begun to come, it is a matter of speed."""
+    return None if is_slowed(case) else _http_fails(case, *TIMEOUTS)
 
 
 def http_eof(case: Case) -> Evidence | None:

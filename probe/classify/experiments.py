@@ -5,6 +5,8 @@ Law: pure. An experiment counts for what it changed: what still fails, and what 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from probe.classify import conditions as c
 from probe.classify.conditions import Evidence
 from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_in, addresses_of, ids, is_impatient
@@ -37,7 +39,22 @@ def dns_answered_by_nobody(case: Case) -> Evidence | None:
 
 def dns_true_over_tcp(case: Case) -> Evidence | None:
     """The resolver tells the truth over TCP, and datagrams in its name do not: they are not its own."""
-    true_ones = tuple(row for row in case.tried(Experiment.OVER_TCP).dns if addresses_of([row]) & case.their_addresses)
+    return _told_otherwise(case, Experiment.OVER_TCP)
+
+
+def dns_true_over_tls(case: Case) -> Evidence | None:
+    """The resolver tells the truth over TLS, and datagrams in its name do not: they are not its own."""
+    return _told_otherwise(case, Experiment.OVER_TLS)
+
+
+def dns_true_elsewhere(case: Case) -> Evidence | None:
+    """Another resolver tells the truth over a way that nobody can forge: this network's does not."""
+    return _told_otherwise(case, Experiment.OVER_HTTPS)
+
+
+def _told_otherwise(case: Case, experiment: Experiment) -> Evidence | None:
+    """The truth came by another way, where the usual one brought a false answer, and not just none."""
+    true_ones = tuple(row for row in case.tried(experiment).dns if addresses_of([row]) & case.their_addresses)
     answered = tuple(row for row in case.end.dns if getattr(row.detail, "rcode", None))
     return c.when(bool(true_ones) and bool(answered) and case.name_is_suspect, (*answered, *true_ones))
 
@@ -67,6 +84,52 @@ def http_fails_at_true_address(case: Case) -> Evidence | None:
     there = case.tried(Experiment.CONTROL_ADDRESS)
     broken = tuple(row for row in there.http if row.failure in _BROKEN_OFF and not is_impatient(row))
     return c.when(bool(broken) and not there.pages and any(peer.page for peer in case.peers), broken)
+
+
+def tcp_port_is_the_trigger(case: Case) -> Evidence | None:
+    """The address answers at another port, and not at this one."""
+    shown = c.tcp_timeout(case) or c.tcp_reset(case) or c.tcp_refused(case) or c.tcp_unreachable(case)
+    other = tuple(row for row in case.tried(Experiment.OTHER_PORT).tcp if row.failure is None)
+    failing = addresses_in(row for row in case.end.tcp if row.id in (shown or ()))
+    return (*shown, *ids(other)) if shown and addresses_in(other) & failing else None
+
+
+def tls_split_name_passes(case: Case) -> Evidence | None:
+    """The handshake is broken off where the name can be read in one piece, and completed where it cannot."""
+    shown = c.tls_reset(case) or c.tls_timeout(case) or c.tls_eof(case)
+    passed = tuple(
+        row
+        for experiment in (Experiment.SPLIT_SEGMENTS, Experiment.SPLIT_RECORDS)
+        for row in case.tried(experiment).tls
+        if row.failure is None
+    )
+    return (*shown, *ids(passed)) if shown and passed else None
+
+
+def http_split_name_passes(case: Case) -> Evidence | None:
+    """The exchange is broken off where the name can be read in one piece, and completed where it cannot."""
+    shown = c.http_reset(case) or c.http_timeout(case) or c.http_eof(case)
+    passed = tuple(row for row in case.tried(Experiment.SPLIT_SEGMENTS).http if row.failure is None)
+    return (*shown, *ids(passed)) if shown and passed and not case.end.tls else None
+
+
+def tls_trusted_interception(case: Case) -> Evidence | None:
+    """At an address where a control completed a good handshake, another certificate of another authority with another
+    key is shown, which only an authority beyond the public ones vouches for."""
+    theirs = [row.detail for peer in case.peers for row in peer.tls if row.failure is None]
+    there = {detail.address: detail for detail in theirs if isinstance(detail, TlsDetail) and detail.certificates}
+    strange = tuple(
+        row
+        for row in case.end.tls
+        if row.failure is None and isinstance(row.detail, TlsDetail) and row.detail.root_is_public is False
+        if row.detail.address in there and _differs(row.detail, there.values())
+    )
+    return c.when(bool(strange), strange)
+
+
+def _differs(mine: TlsDetail, theirs: Iterable[TlsDetail]) -> bool:
+    """No certificate of theirs shares its issuer or its key with mine."""
+    return all(mine.issuer != other.issuer and mine.public_key_sha256 != other.public_key_sha256 for other in theirs)
 
 
 def tls_name_is_the_trigger(case: Case) -> Evidence | None:

@@ -92,6 +92,24 @@ class Hop:
         return addresses_where_good(self.tls)
 
     @cached_property
+    def publicly_secured(self) -> frozenset[str]:
+        """Those of them whose certificate is vouched for by an authority that everybody knows."""
+        return self.secured - addresses_in(row for row in self.tls if getattr(row.detail, "root_is_public", 0) is False)
+
+    @cached_property
+    def cut_off(self) -> frozenset[str]:
+        """Addresses to which a connection was made, and later ones could not be: what a censor does for a while to
+        the address at which it saw a name."""
+        return frozenset(
+            later.detail.address
+            for row in self.tcp
+            for later in self.tcp
+            if isinstance(row.detail, TcpDetail) and isinstance(later.detail, TcpDetail)
+            if row.detail.address == later.detail.address and row.failure is None
+            if later.failure is not None and later.attempt > row.attempt
+        )
+
+    @cached_property
     def page(self) -> HttpDetail | None:
         """The response that was read to its end, at one of the name's own addresses."""
         return next((page for address, page in self.pages.items() if address in self.addresses), None)
@@ -149,7 +167,7 @@ class Path:
 
     @cached_property
     def hops(self) -> tuple[Hop, ...]:
-        rows = [row for row in self.measurement.observations if row.experiment is None]
+        rows = sorted((row for row in self.measurement.observations if row.experiment is None), key=lambda row: row.id)
         return tuple(
             Hop(index, self._host(index), tuple(row for row in rows if row.hop == index))
             for index in sorted({row.hop for row in rows} | {0})
@@ -158,17 +176,9 @@ class Path:
     def _host(self, index: int) -> str:
         if index == 0:
             return self.measurement.target.host
-        for row in self.measurement.observations:
-            if row.hop == index and isinstance(row.detail, DnsDetail):
-                return row.detail.hostname
-        return next(
-            (
-                row.detail.address
-                for row in self.measurement.observations
-                if row.hop == index and isinstance(row.detail, TcpDetail)
-            ),
-            "",
-        )
+        here = sorted((row for row in self.measurement.observations if row.hop == index), key=lambda row: row.id)
+        named = (row.detail.hostname for row in here if isinstance(row.detail, DnsDetail))
+        return next(named, next((row.detail.address for row in here if isinstance(row.detail, TcpDetail)), ""))
 
     @property
     def end(self) -> Hop:
@@ -308,7 +318,7 @@ class Case:
 
     def tried(self, experiment: Experiment) -> Hop:
         """The rows of one experiment, read as a hop."""
-        rows = self.mine.measurement.observations
+        rows = sorted(self.mine.measurement.observations, key=lambda row: row.id)
         return Hop(self.end.index, self.end.host, tuple(row for row in rows if row.experiment is experiment))
 
 
@@ -373,4 +383,4 @@ def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ..
     here, there = path.hops[0], Path(control).hops[0]
     if path.is_authenticated and not here.tls:
         return ()
-    return tuple(sorted(here.public - there.public - here.secured))
+    return tuple(sorted(here.public - there.public - here.publicly_secured))

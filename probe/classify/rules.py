@@ -10,6 +10,7 @@ from __future__ import annotations
 from probe.classify import conditions as c
 from probe.classify import experiments as e
 from probe.classify.rule import Rule
+from probe.classify.speed import freezes_again, slow_by_name
 from probe.model import Confidence, Method, Outcome
 
 RULES_VERSION = "1"
@@ -39,6 +40,25 @@ RULES: tuple[Rule, ...] = (
             Confidence.LIKELY,
         )
         for kind, family, condition in (("A", "IPv4", c.dns_a_forged), ("AAAA", "IPv6", c.dns_aaaa_forged))
+    ),
+    # It answered, and yet somebody has a hand in it
+    Rule(
+        "tls.trusted_interception",
+        _BLOCKED,
+        e.tls_trusted_interception,
+        "Somebody sits between here and {host}: at the address where the control sees the service's own certificate,"
+        " another one is shown, from {issuer}, which this machine trusts and the public does not.",
+        _TLS,
+        Confidence.LIKELY,
+    ),
+    Rule(
+        "throttling.slow_by_name",
+        _BLOCKED,
+        slow_by_name,
+        "The page of {host} stops or crawls here as long as its name is sent in one piece; at the same address it comes"
+        " ten times as fast when the name cannot be read. So it is the name that is slowed.",
+        Method.THROTTLING,
+        Confidence.CONFIRMED,
     ),
     # It answered, as itself
     Rule(
@@ -131,6 +151,24 @@ RULES: tuple[Rule, ...] = (
         Confidence.CONFIRMED,
     ),
     Rule(
+        "dns.true_over_tls",
+        _BLOCKED,
+        e.dns_true_over_tls,
+        "Asked over TLS, where nobody can read along, the resolver tells where {host} is; asked the usual way, a false"
+        " answer comes. Somebody on the way answers in the resolver's place.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "dns.true_elsewhere",
+        _BLOCKED,
+        e.dns_true_elsewhere,
+        "Another resolver, asked from here over HTTPS, tells where {host} is, as the control's does;"
+        " this network's resolver gives a false answer.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
         "dns.true_address_works",
         _BLOCKED,
         e.dns_true_address_works,
@@ -202,6 +240,13 @@ RULES: tuple[Rule, ...] = (
     ),
     # the connection
     Rule(
+        "tcp.port_is_the_trigger",
+        _BLOCKED,
+        e.tcp_port_is_the_trigger,
+        "Another port of the same address of {host} can be connected to from here; port {port} alone cannot.",
+        _TCP,
+    ),
+    Rule(
         "tcp.timeout",
         _BLOCKED,
         c.tcp_timeout,
@@ -244,6 +289,15 @@ RULES: tuple[Rule, ...] = (
         e.tls_name_is_the_trigger,
         "The connection to {host} is broken off when its name is sent; the same address answers to another name."
         " So it is the name that is blocked.",
+        _TLS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "tls.split_name_passes",
+        _BLOCKED,
+        e.tls_split_name_passes,
+        "The very same handshake with {host} goes through when its name is sent in two pieces."
+        " Somebody on the way reads the names.",
         _TLS,
         Confidence.CONFIRMED,
     ),
@@ -314,12 +368,29 @@ RULES: tuple[Rule, ...] = (
         Confidence.CONFIRMED,
     ),
     Rule(
+        "http.split_name_passes",
+        _BLOCKED,
+        e.http_split_name_passes,
+        "The very same request to {host} is answered when its name is sent in two pieces."
+        " Somebody on the way reads the names.",
+        _HTTP,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
         "http.fails_at_true_address",
         _BLOCKED,
         e.http_fails_at_true_address,
         "At the address of {host} that the control was given, the connection is broken off from here"
         " once the page was asked for.",
         _HTTP,
+    ),
+    Rule(
+        "throttling.freezes",
+        _BLOCKED,
+        freezes_again,
+        "The page of {host} begins to come and then stops dead, every time; the control gets all of it.",
+        Method.THROTTLING,
+        Confidence.LIKELY,
     ),
     Rule(
         "http.reset",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from probe.classify.facts import Case, Layer
 from probe.failure import Failure
+from probe.model import TlsDetail
 
 # What a failure word means to somebody who does not know the field.
 PLAIN: dict[Failure | None, str] = {
@@ -57,6 +58,10 @@ def words(case: Case) -> dict[str, str]:
         "target_host": target.host,
         "port": str(hop.port or target.port or ""),
         "addresses": " and ".join(sorted(hop.addresses)[:3]) or "no address",
+        "issuer": next(
+            (row.detail.issuer for row in hop.tls if isinstance(row.detail, TlsDetail) and row.detail.issuer),
+            "an authority",
+        ),
         "status": str(page.status) if page else "none",
         "problem": _problem(case),
         "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",

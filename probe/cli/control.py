@@ -41,7 +41,7 @@ def serve(
     from probe.cli.measuring import services_of
     from probe.cli.settings import load_config, resolvers, vantage
     from probe.control import access, limits, server, serving
-    from probe.steps.host import system_roots
+    from probe.steps.host import public_roots, system_roots
     from probe.steps.network import Network, Timeouts
     from probe.targets import targets_of
 
@@ -56,6 +56,7 @@ def serve(
     network = Network(
         resolvers=resolvers(resolver, settings),
         roots=roots,
+        public_roots=public_roots(),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
     )
     made = server.build(

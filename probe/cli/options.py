@@ -26,6 +26,15 @@ ResolverAddress = Annotated[
     str | None,
     typer.Option("--resolver", envvar="PROBE_RESOLVER", help="Ask this resolver, IP[:PORT], instead of the system's."),
 ]
+SecureResolverUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--doh",
+        envvar="PROBE_DOH",
+        help="Where a name looks blocked, ask this resolver too, over HTTPS: https://ADDRESS/dns-query.",
+        show_default="nobody is asked",
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

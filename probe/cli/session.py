@@ -27,8 +27,8 @@ from probe.plan import Task, plan
 from probe.report.terminal import summary, verdict_lines
 from probe.run import Pace, Runner, unless
 from probe.steps.errors import HostExhaustedError
-from probe.steps.host import look, system_roots
-from probe.steps.network import Network, Resolver, Timeouts
+from probe.steps.host import look, public_roots, system_roots
+from probe.steps.network import Network, Resolver, SecureResolver, Timeouts
 from probe.store import Store, StoreError, Writer, process_token
 
 _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
@@ -45,6 +45,8 @@ class Job:
     vantage: Vantage
     controls: tuple[str, ...]
     resolvers: tuple[Resolver, ...]
+    secure_resolver: SecureResolver | None
+    """Asked over HTTPS in follow-ups; `None`: nobody is."""
     timeouts: Timeouts
     pace: Pace
     jitter: float
@@ -95,7 +97,13 @@ def carry_out(job: Job) -> Status:
         roots = system_roots()
     except (OSError, ValueError) as error:
         raise Refusal(f"trusted roots: {error}", Status.CONFIGURATION) from None
-    network = Network(resolvers=job.resolvers, roots=roots, timeouts=job.timeouts)
+    network = Network(
+        resolvers=job.resolvers,
+        secure_resolver=job.secure_resolver,
+        roots=roots,
+        public_roots=public_roots(),
+        timeouts=job.timeouts,
+    )
     try:
         with _open(job) as store:
             return asyncio.run(_carry_out_until_stopped(Session(job), network, store))

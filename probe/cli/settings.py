@@ -17,7 +17,7 @@ from probe.address import parse
 from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
 from probe.steps.host import system_resolvers
-from probe.steps.network import Resolver
+from probe.steps.network import Resolver, SecureResolver
 
 _CHECKOUT = Path(__file__).parents[2]
 _LONGEST = 1 << 20
@@ -41,6 +41,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     database: str | None = None
     control: tuple[str, ...] = ()
     resolver: str | None = None
+    doh: str | None = None
     timeout: Annotated[float, msgspec.Meta(ge=LEAST_TIMEOUT, le=MOST_TIMEOUT)] | None = None
     concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
@@ -132,6 +133,22 @@ def resolvers(flag: str | None, config: Config) -> tuple[Resolver, ...]:
         )
         raise Refusal(f"{said} {text}: give an address, or address:port ([address]:port for IPv6)", status)
     return (Resolver(str(parsed), int(port)),)
+
+
+def secure_resolver(flag: str | None, config: Config) -> SecureResolver | None:
+    """The resolver that follow-ups ask over HTTPS, `https://ADDRESS[:PORT]/PATH`; None where none was named."""
+    text = flag if flag is not None else config.doh
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+        address, port = parse(parts.hostname or ""), parts.port or 443
+        if parts.scheme == "https" and address is not None and not (parts.query or parts.fragment or parts.username):
+            return SecureResolver(address=str(address), port=port, path=parts.path or "/dns-query")
+    except ValueError:
+        pass
+    said, status = ("--doh", Status.USAGE) if flag is not None else ("the configuration's doh", Status.CONFIGURATION)
+    raise Refusal(f"{said} {text}: give https:// and an address, not a name, as in https://192.0.2.1/dns-query", status)
 
 
 def vantage(config: Config) -> Vantage:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 import dns.rcode
@@ -17,8 +19,9 @@ import dns.rcode
 from probe.failure import Failure
 from probe.model import DnsDetail, Observation
 from probe.steps import dnswire
+from probe.steps.dns_stream import TLS_PORT, over_https, over_tcp, over_tls
 from probe.steps.errors import failure_of, said
-from probe.steps.network import Resolver
+from probe.steps.network import Resolver, SecureResolver
 from probe.steps.step import Attempt, Operation, operation
 
 _MOST_RECORDS = 64
@@ -122,7 +125,7 @@ async def query(
     attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, listening: Listening, timeout: float
 ) -> Answer:
     """Asks once over UDP, and again over TCP where the answer says it was cut short (RFC 7766)."""
-    detail = _asked(resolver, hostname, query_type, "udp")
+    detail = _asked(resolver.address, resolver.port, hostname, query_type, "udp")
     async with operation(attempt, detail, timeout) as current:
         question = _question(current, hostname, query_type)
         if question is not None:
@@ -132,17 +135,38 @@ async def query(
             _examine(current, detail, question, await listener.first)
     seen = cast(DnsDetail, current.detail)
     if "TC" in seen.flags:
-        return await query_stream(attempt, resolver, hostname, query_type, timeout)
+        return await query_tcp(attempt, resolver, hostname, query_type, timeout)
     return Answer(addresses=addresses(seen), failure=current.failure)
 
 
-async def query_stream(attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, timeout: float) -> Answer:
+async def query_tcp(attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, timeout: float) -> Answer:
     """Asks once over TCP."""
-    detail = _asked(resolver, hostname, query_type, "tcp")
+    detail = _asked(resolver.address, resolver.port, hostname, query_type, "tcp")
+    return await _query_over(partial(over_tcp, resolver, attempt.network), detail, attempt, timeout)
+
+
+async def query_tls(attempt: Attempt, resolver: Resolver, hostname: str, query_type: str, timeout: float) -> Answer:
+    """Asks the same resolver once over TLS, at its port for that."""
+    detail = _asked(resolver.address, TLS_PORT, hostname, query_type, "tls")
+    return await _query_over(partial(over_tls, resolver, attempt.network), detail, attempt, timeout)
+
+
+async def query_https(
+    attempt: Attempt, resolver: SecureResolver, hostname: str, query_type: str, timeout: float
+) -> Answer:
+    """Asks another resolver once over HTTPS."""
+    detail = _asked(resolver.address, resolver.port, hostname, query_type, "https")
+    return await _query_over(partial(over_https, resolver, attempt.network), detail, attempt, timeout)
+
+
+async def _query_over(
+    converse: Callable[[bytes], Awaitable[bytes]], detail: DnsDetail, attempt: Attempt, timeout: float
+) -> Answer:
+    """Asks once, in a way that brings one answer only."""
     async with operation(attempt, detail, timeout) as current:
-        question = _question(current, hostname, query_type)
+        question = _question(current, detail.hostname, detail.query_type)
         if question is not None:
-            _examine(current, detail, question, await _converse(resolver, question))
+            _examine(current, detail, question, await converse(question))
     return Answer(addresses=addresses(cast(DnsDetail, current.detail)), failure=current.failure)
 
 
@@ -151,26 +175,15 @@ def addresses(detail: DnsDetail) -> tuple[str, ...]:
     return tuple(dict.fromkeys(r.value for r in detail.answers if r.type == detail.query_type))
 
 
-def _asked(resolver: Resolver, hostname: str, query_type: str, transport: str) -> DnsDetail:
+def _asked(address: str, port: int, hostname: str, query_type: str, transport: str) -> DnsDetail:
     """What is known of a question before it is answered."""
     return DnsDetail(
         hostname=hostname,
         query_type=query_type,
-        resolver_address=resolver.address,
-        resolver_port=resolver.port,
+        resolver_address=address,
+        resolver_port=port,
         transport=transport,
     )
-
-
-async def _converse(resolver: Resolver, question: bytes) -> bytes:
-    """The answer to a question over TCP (RFC 1035 §4.2.2)."""
-    reader, writer = await asyncio.open_connection(resolver.address, resolver.port)
-    try:
-        writer.write(len(question).to_bytes(2, "big") + question)
-        length = int.from_bytes(await reader.readexactly(2), "big")
-        return await reader.readexactly(length)
-    finally:
-        writer.close()
 
 
 def _question(current: Operation, hostname: str, query_type: str) -> bytes | None:

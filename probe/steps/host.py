@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
+import certifi
 import dns.rcode
 import dns.resolver
 
 from probe.address import parse
-from probe.certificate import Roots
+from probe.certificate import Roots, fingerprints
 from probe.model import Host
 from probe.steps.dns import ask_for_rcode
 from probe.steps.network import Resolver, has_route
@@ -59,6 +60,14 @@ def system_roots() -> Roots:
         return Roots.from_pem(path.read_bytes(), str(path))
     except ValueError as error:
         raise ValueError(f"{path}: not a bundle of PEM certificates") from error
+
+
+def public_roots() -> frozenset[str]:
+    """The fingerprints of the authorities on Mozilla's list, as `certifi` has it: those that browsers know.
+
+    A root that this host trusts beyond them was put there by somebody.
+    """
+    return fingerprints(certifi.contents())
 
 
 async def look(resolvers: Sequence[Resolver], names: Sequence[str]) -> tuple[Host, tuple[Resolver, ...]]:

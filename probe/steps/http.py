@@ -54,7 +54,11 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
     async with operation(attempt, detail, attempt.network.timeouts.http) as current:
-        await _exchange(current, detail, stream, url)
+        before = stream.received
+        try:
+            await _exchange(current, detail, stream, url)
+        finally:
+            _note_speed(current, stream, stream.received - before)
         location = cast(HttpDetail, current.detail).location
         if location is not None and not leads(location):
             current.fail(Failure.HTTP_INVALID_REDIRECT)
@@ -63,6 +67,13 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
     elif current.failure is not None:
         return None
     return Response(location=location)
+
+
+def _note_speed(current: Operation, stream: Stream, received: int) -> None:
+    """How many bytes of the exchange have come, and when the last did."""
+    if received and stream.received_at is not None:
+        after = current.elapsed() - (stream.clock() - stream.received_at)
+        current.detail = replace(cast(HttpDetail, current.detail), received=received, received_after=after)
 
 
 async def _exchange(current: Operation, detail: HttpDetail, stream: Stream, url: str) -> None:
@@ -74,6 +85,7 @@ async def _exchange(current: Operation, detail: HttpDetail, stream: Stream, url:
         detail,
         status=head.status,
         http_version=head.version,
+        head_after=current.elapsed(),
         headers=tuple((name.lower(), value) for name, value in headers.multi_items()),
     )
     await _read_body(current, detail, headers, exchange)

@@ -28,6 +28,24 @@ class Resolver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecureResolver:
+    """A DNS server asked over HTTPS, known by its address so that nothing must be resolved to reach it."""
+
+    address: str
+    port: int = 443
+    path: str = "/dns-query"
+
+    @property
+    def authority(self) -> str:
+        """As it stands in its URL."""
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return host if self.port == 443 else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"https://{self.authority}{self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """Deadlines in seconds, for one operation each."""
 
@@ -66,12 +84,19 @@ class Network:
 
     resolvers: tuple[Resolver, ...]
     """Asked in turn: the first attempt goes to the first one."""
+    secure_resolver: SecureResolver | None = None
+    """Asked in follow-ups only; None: nobody is."""
     roots: Roots
+    public_roots: frozenset[str] = frozenset()
+    """SHA-256 of the authorities on Mozilla's list."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     attempts: int = 2
     """How often a connection is tried before its failure stands."""
     pause: float = 1.0
     """Seconds before a failure is tried again."""
+    residue: float = 75.0
+    """Seconds after which an address is free again that was cut off because of a name: censors keep it up for about a
+    minute."""
     linger: float = 0.5
     """Seconds to listen for a second answer to a DNS query after the first one came."""
     has_route: Callable[[Address], bool] = has_route

@@ -74,6 +74,10 @@ class Operation:
     failure: Failure | None = None
     error: str | None = None
 
+    def elapsed(self) -> float:
+        """Seconds since the operation began."""
+        return self.attempt.journal.elapsed() - self.started
+
     def fail(self, failure: Failure, error: str | None = None) -> None:
         """The operation ended without an exception, and yet failed."""
         self.failure, self.error = failure, error

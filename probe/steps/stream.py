@@ -9,9 +9,37 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _CHUNK = 16_384
+_BETWEEN = 0.05
+"""Seconds between the two halves of a name, so that they are segments of their own."""
+_HEADER = 5  # bytes of a TLS record before its content (RFC 8446 §5.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A name that leaves in two pieces, cut in its middle: what reads names off single packets does not see it."""
+
+    name: bytes
+    records: bool
+    """In two TLS records, sent as one segment; otherwise in two TCP segments."""
+
+    def pieces(self, data: bytes) -> tuple[bytes, ...]:
+        """What is sent in place of `data`, one after the other; `data` alone where the name is not in it."""
+        found = data.find(self.name)
+        if found < 0:
+            return (data,)
+        middle = found + len(self.name) // 2
+        if not self.records:
+            return data[:middle], data[middle:]
+        return (_record(data[:3], data[_HEADER:middle]) + _record(data[:3], data[middle:]),)
+
+
+def _record(kind: bytes, content: bytes) -> bytes:
+    """One TLS record; `kind` is its type and version."""
+    return kind + len(content).to_bytes(2, "big") + content
 
 
 @dataclass(slots=True)
@@ -21,9 +49,16 @@ class Stream:
     sock: socket.socket
     address: str
     port: int
+    clock: Callable[[], float]
+    received: int = 0
+    """Bytes that have come over the connection, those of TLS included."""
+    received_at: float | None = None
+    """When the last of them came, on the clock."""
     ended: bool = False
     """The other side has closed its half."""
     tls: ssl.SSLObject | None = None
+    split: Split | None = None
+    """How the first bytes that hold a name are to be sent."""
     _incoming: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
     _outgoing: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
 
@@ -63,7 +98,7 @@ class Stream:
     async def write(self, buffer: bytes) -> None:
         """Sends all of it."""
         if self.tls is None:
-            await asyncio.get_running_loop().sock_sendall(self.sock, buffer)
+            await self._send(buffer)
             return
         self.tls.write(buffer)
         await self._flush()
@@ -75,6 +110,8 @@ class Stream:
     async def _receive(self, most: int) -> bytes:
         data = await asyncio.get_running_loop().sock_recv(self.sock, most)
         self.ended = self.ended or not data
+        if data:
+            self.received, self.received_at = self.received + len(data), self.clock()
         return data
 
     async def _feed(self) -> None:
@@ -87,4 +124,11 @@ class Stream:
     async def _flush(self) -> None:
         data = self._outgoing.read()
         if data:
-            await asyncio.get_running_loop().sock_sendall(self.sock, data)
+            await self._send(data)
+
+    async def _send(self, data: bytes) -> None:
+        pieces = self.split.pieces(data) if self.split is not None else (data,)
+        for number, piece in enumerate(pieces):
+            if number:
+                await asyncio.sleep(_BETWEEN)
+            await asyncio.get_running_loop().sock_sendall(self.sock, piece)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 
 from probe.address import parse
 from probe.model import TcpDetail
@@ -20,16 +21,19 @@ async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
     parsed = parse(address)
     if parsed is None or not network.may_connect(parsed, port):
         return None
-    family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
-    stream: Stream | None = None
     async with operation(attempt, TcpDetail(address=address, port=port), network.timeouts.tcp):
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.get_running_loop().sock_connect(sock, (address, port))
-            stream = Stream(sock, address, port)
-        finally:
-            if stream is None:
-                sock.close()
-    return stream
+        return await open_stream(address, port, network.clock)
+    return None
+
+
+async def open_stream(address: str, port: int, clock: Callable[[], float]) -> Stream:
+    """A connection, whose closing is the caller's, and no row. Raises OSError."""
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    except BaseException:
+        sock.close()
+        raise
+    return Stream(sock, address, port, clock)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from probe.address import parse
-from probe.certificate import read, sha256, verify
+from probe.certificate import read, root_of, sha256, verify
 from probe.form import time_text
 from probe.model import TlsDetail
 from probe.steps.step import Attempt, Operation, operation
@@ -73,6 +73,9 @@ def _examine(current: Operation, session: ssl.SSLObject, detail: TlsDetail, host
             alternative_names=leaf.alternative_names,
             public_key_sha256=leaf.public_key_sha256,
         )
+    root = root_of(chain, network.roots)
+    if root is not None:
+        seen = replace(seen, root_sha256=root, root_is_public=root in network.public_roots)
     current.detail = seen
     wrong = verify(chain, host, network.now(), network.roots)
     if wrong is not None:

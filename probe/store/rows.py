@@ -132,7 +132,7 @@ def observation_from_row(row: Row) -> Observation:
         if kind is tuple:
             form[column] = msgspec.json.decode(row[column])
         elif kind is bool:
-            form[column] = bool(row[column])
+            form[column] = bool(row[column]) if row[column] is not None else None
     return observation_from_json(form)
 
 

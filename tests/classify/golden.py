@@ -48,6 +48,10 @@ def saw_first_false_then_true() -> Saw:
     return Saw().dns(FORGED).dns(REAL, nth=2).tcp(FORGED, F.GENERIC_TIMEOUT, tries=2)
 
 
+def reached() -> Saw:
+    return Saw().dns(REAL).tcp(REAL).tls(REAL)
+
+
 def control_with_forged(failure: F | None = F.SSL_INVALID_HOSTNAME) -> Saw:
     """The control's side, asked for the address that only we were given as well."""
     return well().tcp(FORGED).tls(FORGED, failure, leaf="stub")
@@ -127,6 +131,21 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("tls.intercepted", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, tries=2, leaf="mitm"), [well()], ("tls",), "confirmed"),
     Golden("http.name_is_the_trigger", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.CONNECTION_RESET, tries=2).then(X.OTHER_NAME).tcp(REAL, port=80).http(REAL, 404), [well_in_clear()], ("http",), "confirmed"),
     Golden("http.other_page", HTTP, well_in_clear(**BLOCK_PAGE).then(X.REPEAT).tcp(REAL, port=80).http(REAL, **BLOCK_PAGE), [well_in_clear()], ("http",), "likely"),
+    Golden("dns.true_over_tls", HTTPS, Saw().dns(FORGED).tcp(FORGED, F.CONNECTION_REFUSED, tries=2).then(X.OVER_TLS).dns(REAL), [well().tcp(FORGED, F.CONNECTION_REFUSED)], ("dns",), "confirmed"),
+    Golden("dns.true_elsewhere", HTTPS, Saw().dns("10.10.34.35").then(X.OVER_HTTPS).dns(REAL), [well()], ("dns",), "confirmed"),
+    Golden("dns.timeout", HTTPS, Saw().dns(failure=F.GENERIC_TIMEOUT, tries=3).then(X.OVER_HTTPS).dns(REAL), [well()], ("dns",), "likely"),
+    Golden("tcp.port_is_the_trigger", HTTPS, Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2).then(X.OTHER_PORT).tcp(REAL, port=80), [well()], ("tcp",), "likely"),
+    Golden("tls.split_name_passes", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.CONNECTION_RESET, tries=2).then(X.SPLIT_RECORDS).tcp(REAL).tls(REAL), [well()], ("tls",), "confirmed"),
+    Golden("http.split_name_passes", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.EOF, tries=2).then(X.SPLIT_SEGMENTS).tcp(REAL, port=80).http(REAL), [well_in_clear()], ("http",), "confirmed"),
+    Golden("tls.trusted_interception", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="state", public=False).http(REAL), [well()], ("tls",), "likely"),
+    Golden("tls.verified_page", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="another").http(REAL), [well()]),
+    Golden("tls.verified_page", HTTPS, Saw().dns(REAL2).tcp(REAL2).tls(REAL2, leaf="another", public=False).http(REAL2), [well()]),
+    Golden("throttling.slow_by_name", HTTPS, reached().page(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).page(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).page(REAL, 90_000, 0.1), [reached().page(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
+    Golden("throttling.slow_by_name", HTTPS, reached().page(REAL, 16_384, 0.1, frozen=True, tries=2).then(X.TRANSFER).tcp(REAL).tls(REAL).page(REAL, 16_384, 0.1, frozen=True).then(X.OTHER_SERVER_NAME).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME).page(REAL, 90_000, 0.1), [reached().page(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
+    Golden("throttling.freezes", HTTPS, reached().page(REAL, 16_384, 0.1, frozen=True, tries=2), [reached().page(REAL, 90_000, 0.1)], ("throttling",), "likely"),
+    # a slow line is slow whatever the name is
+    Golden("tls.verified_page", HTTPS, reached().page(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).page(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).page(REAL, 90_000, 5.9), [reached().page(REAL, 90_000, 0.1)]),
+    Golden("http.no_page", HTTPS, reached().page(REAL, 16_384, 0.1, frozen=True), [reached().page(REAL, 90_000, 0.1)]),
     Golden("host.impatient", HTTPS, Saw(waited=0.3).dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2), [well()]),
     Golden("dns.nxdomain", HTTPS, Saw(waited=0.3).dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, F.GENERIC_TIMEOUT), [well()], ("dns",), "likely"),
     Golden("dns.a_forged", HTTPS, Saw().dns("10.10.34.35").dns(REAL6, kind="AAAA").tcp(REAL6).tls(REAL6).http(REAL6), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),

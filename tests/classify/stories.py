@@ -85,7 +85,15 @@ class Saw:
     def tcp(self, address: str, failure: Failure | None = None, *, tries: int = 1, port: int = 443) -> Saw:
         return self._row(TcpDetail(address=address, port=port), failure, tries)
 
-    def tls(self, address: str, failure: Failure | None = None, *, tries: int = 1, leaf: str = "good") -> Saw:
+    def tls(
+        self,
+        address: str,
+        failure: Failure | None = None,
+        *,
+        tries: int = 1,
+        leaf: str = "good",
+        public: bool | None = True,
+    ) -> Saw:
         finished = failure is None or (failure.value.startswith("ssl_") and failure is not Failure.SSL_FAILED_HANDSHAKE)
         detail = TlsDetail(
             address=address,
@@ -93,6 +101,9 @@ class Saw:
             server_name=self.host or "line.me",
             tls_version="TLSv1.3" if finished else None,
             certificates=(leaf,) if finished else (),
+            issuer=f"CN=issuer of {leaf}",
+            public_key_sha256=f"key of {leaf}",
+            root_is_public=public if failure is None else None,
         )
         return self._row(detail, failure, tries)
 
@@ -123,6 +134,27 @@ class Saw:
         if failure is not None and failure is not Failure.HTTP_INVALID_REDIRECT:
             detail = HttpDetail(address=address, port=80, url=url)
         return self._row(detail, failure, tries)
+
+    def page(self, address: str, size: int, seconds: float, *, frozen: bool = False, tries: int = 1) -> Saw:
+        """The transfer of a page: so many bytes in so many seconds; then nothing more, if it froze."""
+        detail = HttpDetail(
+            address=address,
+            port=443,
+            url="https://line.me/",
+            status=200,
+            title="LINE",
+            body_sha256=f"{size} bytes",
+            body_length=size,
+            head_after=0.005,
+            received_after=0.005 + seconds,
+            received=size,
+        )
+        rows = len(self.rows)
+        self._row(detail, Failure.GENERIC_TIMEOUT if frozen else None, tries)
+        self.rows[rows:] = [
+            replace(row, runtime=self.waited if frozen else 0.006 + seconds) for row in self.rows[rows:]
+        ]
+        return self
 
     def redirected(self, host: str) -> Saw:
         """What follows happened one hop further, at another host."""

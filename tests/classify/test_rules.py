@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -73,6 +74,19 @@ def test_there_is_always_a_verdict_whose_reasons_show_it(
 def test_what_fails_for_the_control_in_the_same_way_is_never_blocked(mine: list[Observation], target: Target) -> None:
     verdict = classify(measured(mine, target), [measured(mine, target, here=False)], ONLINE)
     assert verdict.outcome is not Outcome.BLOCKED
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows, rows, targets, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_is_nothing_to_it(
+    mine: list[Observation], theirs: list[Observation], target: Target, chance: Random
+) -> None:
+    def shuffled(measurement: Measurement) -> Measurement:
+        observed = measurement.observations
+        return replace(measurement, observations=tuple(chance.sample(observed, len(observed))))
+
+    here, there = measured(mine, target), measured(theirs, target, here=False)
+    assert classify(shuffled(here), [shuffled(there)], ONLINE) == classify(here, [there], ONLINE)
 
 
 @settings(max_examples=200, deadline=None)

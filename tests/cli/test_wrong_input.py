@@ -55,6 +55,8 @@ CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
     "control scheme": (2, (*CHECK, "--control", "ftp://example.org"), "--control"),
     "control and none": (2, (*CHECK, "--control", "none", "--control", "http://example.org"), "none"),
     "resolver name": (2, (*CHECK, "--resolver", "dns.example.org"), "--resolver"),
+    "doh name": (2, (*CHECK, "--doh", "https://dns.example.org/dns-query"), "--doh"),
+    "doh in clear": (2, (*CHECK, "--doh", "http://192.0.2.1/dns-query"), "--doh"),
     "resolver port": (2, (*CHECK, "--resolver", "192.0.2.1:0"), "--resolver"),
     "timeout word": (2, (*CHECK, "--timeout", "soon"), "--timeout"),
     "timeout zero": (2, (*CHECK, "--timeout", "0"), "--timeout"),

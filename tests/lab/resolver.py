@@ -7,6 +7,7 @@ The root is always answered, so that a resolver can be told from a closed port.
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -144,6 +145,23 @@ class Datagrams(asyncio.DatagramProtocol):
                     wire = answer.to_wire()
                     writer.write(len(wire).to_bytes(2, "big") + wire)
                     await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+
+    async def serve_https(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The same resolver over HTTPS (RFC 8484), one question a connection."""
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
+            encoded = head.partition(b"?dns=")[2]
+            message = question(base64.urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4)))
+            answer = self.resolver.answer(message) if message is not None else None
+            if answer is not None:
+                wire = answer.to_wire()
+                fields = f"Content-Type: application/dns-message\r\nContent-Length: {len(wire)}\r\n"
+                writer.write(f"HTTP/1.1 200 OK\r\n{fields}\r\n".encode() + wire)
+                await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:

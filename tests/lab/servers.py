@@ -11,10 +11,10 @@ from multiprocessing.connection import Connection
 from tests.lab.authority import Authorities
 from tests.lab.netns import Host, enter
 from tests.lab.resolver import Datagrams, Resolver, Zone
-from tests.lab.spec import HONEST_RESOLVER, PROVIDER_RESOLVER, PUBLIC_RESOLVER, Spec
+from tests.lab.spec import HONEST_RESOLVER, PROVIDER_RESOLVER, PUBLIC_RESOLVER, Certificate, Spec
 from tests.lab.web import Web, listening_socket
 
-_DNS = 53
+_DNS, _DNS_TLS, _HTTPS = 53, 853, 443
 
 
 class Servers:
@@ -22,6 +22,7 @@ class Servers:
 
     def __init__(self, authorities: Authorities) -> None:
         self._web = Web(authorities)
+        self._authorities = authorities
         nothing = Zone(Spec())
         self._resolvers = {
             address: Datagrams(Resolver(nothing)) for address in (PROVIDER_RESOLVER, HONEST_RESOLVER, PUBLIC_RESOLVER)
@@ -29,13 +30,17 @@ class Servers:
         self._streams: list[asyncio.Server] = []
 
     async def open(self) -> None:
-        """Starts the resolvers, which stay. Raises OSError."""
+        """Starts the resolvers, over UDP, TCP, TLS and HTTPS, which stay. Raises OSError."""
         loop = asyncio.get_running_loop()
         for address, resolver in self._resolvers.items():
             sock = listening_socket(address, _DNS, socket.SOCK_DGRAM)
             await loop.create_datagram_endpoint(partial(_itself, resolver), sock=sock)
             sock = listening_socket(address, _DNS)
             self._streams.append(await asyncio.start_server(resolver.serve_stream, sock=sock))
+            tls = self._authorities.context(address, Certificate.GOOD)
+            for port, serve in ((_DNS_TLS, resolver.serve_stream), (_HTTPS, resolver.serve_https)):
+                sock = listening_socket(address, port)
+                self._streams.append(await asyncio.start_server(serve, sock=sock, ssl=tls))
 
     async def become(self, spec: Spec) -> None:
         """Raises OSError where an address and port cannot be listened at."""

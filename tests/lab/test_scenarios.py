@@ -42,8 +42,8 @@ def tell(world: World, scenario: Scenario) -> Told:
     """Checks the scenario's targets, and reads the verdict back."""
     database = ("--db", str(world.home / f"{scenario.id}.sqlite"))
     controls = [word for url in _CONTROLS[scenario.control] for word in ("--control", url)]
-    options = ("--json", "--timeout", str(scenario.seconds), *controls)
-    checked = probe(world, "check", *scenario.targets, *options, *database)
+    options = ("--json", "--timeout", str(scenario.seconds), *controls, *scenario.options)
+    checked = probe(world, "check", *scenario.targets, *options, *database, timeout=300)
     found = lines(checked)
     results = probe(world, "results", "--json", *database)
     explained = probe(world, "explain", found[0]["measurement_id"] if found else "none", *database)

@@ -98,6 +98,8 @@ CREATE TABLE "control_observation" (
    "not_after" TEXT,
    "alternative_names" TEXT,
    "public_key_sha256" TEXT,
+   "root_sha256" TEXT,
+   "root_is_public" INTEGER,
    "url" TEXT,
    "method" TEXT,
    "status" INTEGER,
@@ -107,6 +109,9 @@ CREATE TABLE "control_observation" (
    "body_sha256" TEXT,
    "body_length" INTEGER,
    "body_truncated" INTEGER,
+   "head_after" REAL,
+   "received" INTEGER,
+   "received_after" REAL,
    PRIMARY KEY ("measurement_id", "id"),
    CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
 );
@@ -155,6 +160,8 @@ CREATE TABLE "observation" (
    "not_after" TEXT,
    "alternative_names" TEXT,
    "public_key_sha256" TEXT,
+   "root_sha256" TEXT,
+   "root_is_public" INTEGER,
    "url" TEXT,
    "method" TEXT,
    "status" INTEGER,
@@ -164,6 +171,9 @@ CREATE TABLE "observation" (
    "body_sha256" TEXT,
    "body_length" INTEGER,
    "body_truncated" INTEGER,
+   "head_after" REAL,
+   "received" INTEGER,
+   "received_after" REAL,
    PRIMARY KEY ("measurement_id", "id"),
    CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
 );

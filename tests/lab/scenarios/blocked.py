@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.lab.scenarios.scenario import (
     BLOCK_HOST,
     BLOCK_SITES,
@@ -20,6 +22,7 @@ from tests.lab.scenarios.scenario import (
     to,
 )
 from tests.lab.spec import (
+    PUBLIC_RESOLVER,
     Answer,
     Back,
     Certificate,
@@ -38,10 +41,12 @@ from tests.lab.spec import (
     Site,
     Sni,
     Spec,
+    Throttle,
     To,
 )
 
 _MINUTE = 60.0
+BIG = replace(PAGE, size=100_000)
 
 
 def _sni(
@@ -149,6 +154,33 @@ BLOCKED: tuple[Scenario, ...] = (
         confidence="confirmed",
         reason="dns.true_over_tcp",
     ),
+    blocked(
+        "dns",
+        "dns-true-over-tls",
+        Spec(
+            sites=(https("dns-true-over-tls.example", at(69)),),
+            rules=(
+                Rule(when=Question(name="dns-true-over-tls.example"), do=Forge(addresses=(DARK,), swallow=True)),
+                Rule(when=Question(name="dns-true-over-tls.example", protocol="tcp"), do=Reset()),
+            ),
+            dark=(DARK,),
+        ),
+        "https://dns-true-over-tls.example/",
+        confidence="confirmed",
+        reason="dns.true_over_tls",
+    ),
+    blocked(
+        "dns",
+        "dns-true-elsewhere",
+        Spec(
+            sites=(https("dns-true-elsewhere.example", at(68)),),
+            lies=(Lie(name="dns-true-elsewhere.example", addresses=("10.10.34.34",)),),
+        ),
+        "https://dns-true-elsewhere.example/",
+        confidence="confirmed",
+        reason="dns.true_elsewhere",
+        options=("--doh", f"https://{PUBLIC_RESOLVER}/dns-query"),
+    ),
     *(
         blocked(
             "dns",
@@ -202,8 +234,70 @@ BLOCKED: tuple[Scenario, ...] = (
         "https://tls-mitm.example/",
         confidence="confirmed",
     ),
-    # every further try meets the residual block of the address: what the name does was seen once
-    _sni("residual", 85, Reset(), residual=_MINUTE, confidence="likely"),
+    blocked(
+        "tls",
+        "tls-mitm-trusted",
+        Spec(
+            sites=(
+                https("tls-mitm-trusted.example", at(87)),
+                Site(
+                    name="tls-mitm-trusted.example",
+                    addresses=(at(88),),
+                    certificate=Certificate.STATE,
+                    page=PAGE,
+                    published=False,
+                ),
+            ),
+            rules=(Rule(when=To(addresses=(at(87),), port=443), do=Redirect(address=at(88))),),
+        ),
+        "https://tls-mitm-trusted.example/",
+        reason="tls.trusted_interception",
+    ),
+    blocked(
+        "tls",
+        "tls-sni-not-reassembled",
+        Spec(
+            sites=(https("tls-sni-not-reassembled.example", at(89)),),
+            rules=(Rule(when=Sni(name="tls-sni-not-reassembled.example"), do=Reset(), reassemble=False),),
+        ),
+        "https://tls-sni-not-reassembled.example/",
+        confidence="confirmed",
+        reason="tls.split_name_passes",
+    ),
+    # every further try meets the residual block of the address, until that has been waited out
+    _sni("residual", 85, Reset(), residual=_MINUTE),
+    # by the number of bytes
+    blocked(
+        "throttling",
+        "freeze",
+        Spec(
+            sites=(https("freeze.example", at(110), page=BIG),),
+            rules=(Rule(when=Sni(name="freeze.example"), do=Throttle(after=20_000)),),
+        ),
+        "https://freeze.example/",
+        confidence="confirmed",
+    ),
+    blocked(
+        "throttling",
+        "throttled",
+        Spec(
+            sites=(https("throttled.example", at(111), page=BIG),),
+            rules=(Rule(when=Sni(name="throttled.example"), do=Throttle(after=20_000, rate=16_000.0)),),
+        ),
+        "https://throttled.example/",
+        confidence="confirmed",
+        seconds=20.0,
+    ),
+    blocked(
+        "throttling",
+        "freeze-http",
+        Spec(
+            sites=(http("freeze-http.example", at(112), page=BIG),),
+            rules=(Rule(when=HostHeader(name="freeze-http.example"), do=Throttle(after=20_000), reassemble=True),),
+        ),
+        "http://freeze-http.example/",
+        reason="throttling.freezes",
+    ),
     Scenario(
         id="tls-and-dns",
         spec=Spec(

@@ -48,6 +48,8 @@ class Scenario:
     """The exit status where the outcome does not give it (see `exit_status`)."""
     seconds: float = 3.0
     """What `--timeout` is given."""
+    options: tuple[str, ...] = ()
+    """More words on the command line."""
 
     @property
     def exit_status(self) -> int:

@@ -1,0 +1,121 @@
+"""One measurement while it is looked into: what is known of it, and what an experiment is made with.
+
+Law: an experiment changes one thing, and every operation of it is an observation marked by its name. At most
+MOST_OPERATIONS are made for a target, whatever they find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from probe.checks.check import ask_for_page, onward_from
+from probe.classify import Case, Hop
+from probe.model import Experiment, Observation, Scheme, Target, TcpDetail
+from probe.steps import dns, tcp, tls
+from probe.steps.network import Network
+from probe.steps.step import Attempt, Journal
+from probe.steps.stream import Split, Stream
+
+MOST_OPERATIONS = 12
+
+VISIT = 3
+"""Operations of a visit at the most: a connection, a handshake, an exchange."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an experiment does otherwise than the check did."""
+
+    experiment: Experiment
+    host: str | None = None
+    """Asked for in the place of the target's own."""
+    server_name: str | None = None
+    """Named in the handshake alone; the page is asked for by its own name."""
+    port: int | None = None
+    split: bool = False
+    """The name leaves in two segments; in two records where `records` is set."""
+    records: bool = False
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """One measurement while it is looked into."""
+
+    case: Case
+    target: Target
+    """The target of the hop at which it ended."""
+    journal: Journal
+    network: Network
+    listening: dns.Listening
+
+    @property
+    def hop(self) -> Hop:
+        return self.case.end
+
+    def attempt(self, experiment: Experiment) -> Attempt:
+        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment)
+
+    def affords(self, operations: int) -> bool:
+        """Whether so many operations may still be made."""
+        made = len(self.journal.rows) - len(self.case.mine.measurement.observations)
+        return made + operations <= MOST_OPERATIONS
+
+    async def visit(self, change: Change, address: str, target: Target | None = None) -> Sequence[Observation]:
+        """Connects to the address, shakes hands and asks for the page, as far as the target goes and the network
+        lets it. The rows that came of it, the last one how it ended; none where they could not be afforded."""
+        if not self.affords(VISIT):
+            return ()
+        before = len(self.journal.rows)
+        await _visit(self.attempt(change.experiment), change, address, target or self.target)
+        return self.journal.rows[before:]
+
+
+def answered(rows: Sequence[Observation]) -> bool:
+    """Whether a visit came to an answer, be it with a certificate for another name."""
+    return bool(rows) and (rows[-1].failure is None or getattr(rows[-1].detail, "tls_version", None) is not None)
+
+
+async def _visit(attempt: Attempt, change: Change, address: str, target: Target) -> None:
+    port = change.port or target.port
+    assert port is not None, "dns:// ends at its question"
+    stream = await tcp.connect(attempt, address, port)
+    if stream is None:
+        return
+    if change.split:
+        stream.split = Split(name=target.host.encode(), records=change.records)
+    try:
+        await _converse(attempt, stream, change, target)
+    finally:
+        stream.close()
+
+
+async def _converse(attempt: Attempt, stream: Stream, change: Change, target: Target) -> None:
+    asked = replace(target, host=change.host, path="/") if change.host is not None else target
+    if target.scheme in (Scheme.TLS, Scheme.HTTPS):
+        alpn = tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+        good = await tls.handshake(attempt, stream, change.server_name or asked.host, alpn)
+        if not good and not (change.server_name and stream.tls is not None and stream.tls.version()):
+            return
+    if target.scheme in (Scheme.HTTP, Scheme.HTTPS):
+        await ask_for_page(attempt, stream, asked)
+
+
+def failing_address(hop: Hop) -> str | None:
+    """An address of the service at which this hop failed; one whose connection was made, where there is one."""
+    rows = [row for row in hop.failures if not isinstance(row.detail, TcpDetail)] or list(hop.failures)
+    return next((a for row in rows if (a := getattr(row.detail, "address", None)) is not None), None)
+
+
+def target_of(case: Case, index: int) -> Target | None:
+    """What was asked for at a hop: the target itself, or where its redirects led. None for a mere question."""
+    target = case.mine.measurement.target
+    if target.scheme is Scheme.DNS:
+        return None
+    for hop in case.mine.hops[:index]:
+        location = hop.page.location if hop.page is not None else None
+        onward = onward_from(target, location) if location is not None else None
+        if onward is None:
+            return None
+        target = onward
+    return target

@@ -21,9 +21,10 @@ async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
     parsed = parse(address)
     if parsed is None or not network.may_connect(parsed, port):
         return None
+    stream: Stream | None = None
     async with operation(attempt, TcpDetail(address=address, port=port), network.timeouts.tcp):
-        return await open_stream(address, port, network.clock)
-    return None
+        stream = await open_stream(address, port, network.clock)
+    return stream  # noqa: RET504 - None where the operation has swallowed a network error
 
 
 async def open_stream(address: str, port: int, clock: Callable[[], float]) -> Stream:

@@ -1,9 +1,24 @@
 """What follows from what was observed: pure, total, and recomputable at any time."""
 
 from probe.classify.classify import classify
+from probe.classify.controls import speaks_alone
 from probe.classify.facts import Case, Hop, Layer, addresses_in_doubt
-from probe.classify.rule import Rule
+from probe.classify.notes import NOTES
+from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import plain
 
-__all__ = ["RULES", "RULES_VERSION", "Case", "Hop", "Layer", "Rule", "addresses_in_doubt", "classify", "plain"]
+__all__ = [
+    "NOTES",
+    "RULES",
+    "RULES_VERSION",
+    "Case",
+    "Hop",
+    "Layer",
+    "Note",
+    "Rule",
+    "addresses_in_doubt",
+    "classify",
+    "plain",
+    "speaks_alone",
+]

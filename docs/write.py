@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from probe.classify import RULES, RULES_VERSION
+from probe.classify import NOTES, RULES, RULES_VERSION
 from probe.failure import Failure
-from probe.model import DETAILS
+from probe.model import DETAILS, Outcome
 from probe.store.schema import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +41,15 @@ def rules() -> Iterator[str]:
     for rule in RULES:
         cells = (f"`{rule.code}`", rule.outcome.value, rule.method or "", rule.confidence or "", rule.text)
         yield f"| {' | '.join(cells)} |"
+    yield ""
+    yield "## Notes"
+    yield "What is told after the reasons of a verdict, from `probe/classify/notes.py`. A note never decides."
+    yield ""
+    yield "| code | beside | what is said |"
+    yield "|---|---|---|"
+    for note in NOTES:
+        beside = ", ".join(outcome for outcome in Outcome if outcome in note.outcomes)
+        yield f"| `{note.code}` | {beside} | {note.text} |"
 
 
 def cli() -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from probe.classify.facts import Case
+from probe.classify.notes import NOTES
 from probe.classify.rule import Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import sentence
@@ -25,16 +26,22 @@ def classify(measurement: Measurement, controls: Sequence[Measurement], host: Ho
     same = [(rule, evidence) for rule, evidence in held if rule.outcome is decisive.outcome]
     if decisive.outcome is not Outcome.BLOCKED:
         same = same[:1]
+    told = [(rule.code, rule.text, evidence) for rule, evidence in same]
+    told += [
+        (note.code, note.text, evidence)
+        for note in NOTES
+        if decisive.outcome in note.outcomes and (evidence := note.when(case)) is not None
+    ]
     return Verdict(
         measurement_id=measurement.id,
         outcome=decisive.outcome,
         methods=tuple(dict.fromkeys(rule.method for rule, _ in same if rule.method is not None)),
         confidence=_confidence(case, [rule for rule, _ in same]) if decisive.outcome is Outcome.BLOCKED else None,
         reasons=tuple(
-            Reason(code=rule.code, text=sentence(rule.text, case), observations=evidence) for rule, evidence in same
+            Reason(code=code, text=sentence(text, case), observations=evidence) for code, text, evidence in told
         ),
         rules_version=RULES_VERSION,
-        controls=tuple(control.vantage.name for control in controls),
+        controls=tuple(dict.fromkeys(controls[number].vantage.name for number in case.opinion.compared)),
     )
 
 
@@ -46,4 +53,6 @@ def is_suspicious(verdict: Verdict, measurement: Measurement, controls: Sequence
 def _confidence(case: Case, rules: Sequence[Rule]) -> Confidence:
     """What the evidence has by itself, or else: likely where the failure was seen twice, possible where once."""
     repeated = Confidence.LIKELY if case.repeated else Confidence.POSSIBLE
-    return max((rule.confidence or repeated for rule in rules), key=_ORDER.index)
+    most = max((rule.confidence or repeated for rule in rules), key=_ORDER.index)
+    # A control that may be behind the same censor cannot vouch for more.
+    return min(most, Confidence.LIKELY, key=_ORDER.index) if case.opinion.is_near else most

@@ -17,6 +17,7 @@ from probe.classify.facts import (
 )
 from probe.classify.pages import Likeness, asks_for_a_human, compare
 from probe.classify.speed import is_slowed
+from probe.classify.weighing import NO_WAY_OUT
 from probe.failure import Failure
 from probe.model import HttpDetail, Observation, Scheme, TlsDetail
 
@@ -24,7 +25,6 @@ Evidence = tuple[int, ...]
 
 _REFUSALS = frozenset({401, 403, 429, 451, 503})
 _UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
-_NO_WAY_OUT = frozenset({Failure.NETWORK_UNREACHABLE, Failure.NETWORK_DOWN, Failure.ADDRESS_NOT_AVAILABLE})
 CUT = frozenset({Failure.CONNECTION_RESET, Failure.CONNECTION_ABORTED})
 
 
@@ -48,7 +48,7 @@ def has_no_route(case: Case) -> Evidence | None:
     hop = case.end
     if hop.is_untried and _scheme(case) is not Scheme.DNS:
         return ids(hop.dns)
-    return when(hop.failed is Layer.TCP and all(row.failure in _NO_WAY_OUT for row in hop.tcp), hop.tcp)
+    return when(hop.failed is Layer.TCP and all(row.failure in NO_WAY_OUT for row in hop.tcp), hop.tcp)
 
 
 def clock_is_wrong(case: Case) -> Evidence | None:
@@ -140,21 +140,6 @@ def http_fails_everywhere(case: Case) -> Evidence | None:
 def _fails_everywhere(case: Case, layer: Layer) -> Evidence | None:
     ends = {path.end.failed for path in case.controls}
     return when(case.control_reached is False and ends == {layer}, case.end.failures)
-
-
-def control_fails_too(case: Case) -> Evidence | None:
-    return when(case.control_reached is False, case.end.failures)
-
-
-# What cannot be judged
-
-
-def has_no_control(case: Case) -> Evidence | None:
-    return when(not case.controls, case.end.failures or case.end.rows)
-
-
-def controls_disagree(case: Case) -> Evidence | None:
-    return when(case.control_reached is None, case.end.failures or case.end.rows)
 
 
 # The name

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from probe.address import is_global, parse
 from probe.classify.pages import Likeness, compare
+from probe.classify.weighing import NO_WAY_OUT, OF_THE_NAME, Opinion, Voice, weigh
 from probe.failure import Failure
 from probe.model import DnsDetail, Experiment, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
 
@@ -210,6 +211,15 @@ class Path:
         earlier = self.hops[:-1]
         return all(hop.secured for hop in earlier) or same_site(self.end.host, self.measurement.target.host)
 
+    @cached_property
+    def could_look(self) -> bool:
+        """Something was learned about the target: a resolver spoke of its name, and there was a way on from there."""
+        asked, end = self.hops[0].dns, self.end
+        heard = not asked or any(row.failure is None or row.failure in OF_THE_NAME for row in asked)
+        stuck = bool(end.tcp) and all(row.failure in NO_WAY_OUT for row in end.tcp)
+        untried = end.is_untried and self.measurement.target.scheme is not Scheme.DNS
+        return bool(self.measurement.observations) and heard and not stuck and not untried
+
     def at(self, hop: Hop) -> Hop | None:
         """This path's hop to the same host and port."""
         for own in self.hops:
@@ -224,21 +234,27 @@ class Case:
 
     mine: Path
     controls: tuple[Path, ...]
+    """Those that count (`weighing`): whatever the others saw plays no part."""
     host: Host
+    opinion: Opinion
+    overruled: tuple[Path, ...]
+    """Controls that saw it otherwise than a clear majority."""
 
     @classmethod
     def of(cls, measurement: Measurement, controls: Sequence[Measurement], host: Host) -> Case:
-        return cls(Path(measurement), tuple(Path(control) for control in controls), host)
+        paths = [Path(control) for control in controls]
+        opinion = weigh(measurement.vantage, [_voice(path) for path in paths])
+        heard, overruled = (tuple(paths[n] for n in numbers) for numbers in (opinion.heard, opinion.overruled))
+        return cls(Path(measurement), heard, host, opinion, overruled)
 
     @property
     def end(self) -> Hop:
         return self.mine.end
 
-    @cached_property
+    @property
     def control_reached(self) -> bool | None:
         """Whether the target works from the controls; None where there are none or they disagree."""
-        answers = {path.reached for path in self.controls}
-        return answers.pop() if len(answers) == 1 else None
+        return self.opinion.works
 
     @cached_property
     def peers(self) -> tuple[Hop, ...]:
@@ -374,6 +390,12 @@ def _asked_for(row: Observation, query_type: str) -> bool:
 
 def _is_answered(row: Observation) -> bool:
     return row.failure in (None, Failure.HTTP_INVALID_REDIRECT) and getattr(row.detail, "status", None) is not None
+
+
+def _voice(path: Path) -> Voice:
+    measured = path.measurement
+    works = path.reached if path.could_look else None
+    return Voice(vantage=measured.vantage, measurement_id=measured.id, works=works)
 
 
 def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ...]:

@@ -23,3 +23,14 @@ class Rule:
     method: Method | None = None
     confidence: Confidence | None = None
     """A confidence that this evidence has by itself; where it is None, repetition and controls decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is told beside a verdict. It never decides."""
+
+    code: str
+    outcomes: frozenset[Outcome]
+    """The verdicts that it is told beside."""
+    when: Callable[[Case], Evidence | None]
+    text: str

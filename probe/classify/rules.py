@@ -8,6 +8,7 @@ Rules after the deciding one that hold with the same outcome add their method an
 from __future__ import annotations
 
 from probe.classify import conditions as c
+from probe.classify import controls as k
 from probe.classify import experiments as e
 from probe.classify.rule import Rule
 from probe.classify.speed import freezes_again, slow_by_name
@@ -82,6 +83,13 @@ RULES: tuple[Rule, ...] = (
     Rule("http.same_page", _OK, c.is_same_page, "{host} answered with the page that the control is given too."),
     # It works nowhere
     Rule(
+        "control.nearby_fails_too",
+        _INCONCLUSIVE,
+        k.nearby_control_fails_too,
+        "{what_failed}, nor does it work from the control; but that is in the same country or network, and may be"
+        " behind the same censor.",
+    ),
+    Rule(
         "dns.fails_everywhere",
         _DOWN,
         c.dns_fails_everywhere,
@@ -105,18 +113,18 @@ RULES: tuple[Rule, ...] = (
         c.http_fails_everywhere,
         "{host} gives no page to the control either ({problem}).",
     ),
-    Rule("control.fails_too", _DOWN, c.control_fails_too, "The service does not work from the control either."),
+    Rule("control.fails_too", _DOWN, k.control_fails_too, "The service does not work from the control either."),
     # What cannot be judged
     Rule(
         "control.none",
         _INCONCLUSIVE,
-        c.has_no_control,
+        k.has_no_control,
         "{what_failed}, and no control vantage point could be asked whether it works elsewhere.",
     ),
     Rule(
         "control.disagrees",
         _INCONCLUSIVE,
-        c.controls_disagree,
+        k.controls_disagree,
         "{what_failed}, and the control vantage points disagree about it among themselves.",
     ),
     Rule(

@@ -68,6 +68,7 @@ def words(case: Case) -> dict[str, str]:
         "retired": str(target.retired),
         "why_offline": case.host.why_offline or "it reaches nothing",
         "what_failed": _what_failed(case),
+        "overruled": " and ".join(sorted({path.measurement.vantage.name for path in case.overruled})),
     }
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from probe.cli import options
 from probe.cli.errors import Refusal, Status
+
+if TYPE_CHECKING:
+    from probe.control.neutral import NeutralPort
 
 app = typer.Typer(help="A control vantage point.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -31,6 +35,16 @@ def serve(
     ports: Annotated[
         str | None, typer.Option("--ports", help="Ports that may be connected to, separated by commas.")
     ] = None,
+    neutral_tls: Annotated[
+        str | None,
+        typer.Option(
+            "--neutral-tls", metavar="HOST:PORT", help="Also answer TLS handshakes here, under any server name."
+        ),
+    ] = None,
+    neutral_http: Annotated[
+        str | None,
+        typer.Option("--neutral-http", metavar="HOST:PORT", help="Also answer HTTP in clear here, under any name."),
+    ] = None,
     resolver: options.ResolverAddress = None,
     timeout: options.Timeout = None,
     config: options.ConfigFile = None,
@@ -41,11 +55,12 @@ def serve(
     from probe.cli.measuring import services_of
     from probe.cli.settings import load_config, resolvers, vantage
     from probe.control import access, limits, server, serving
+    from probe.control.neutral import Neutral
     from probe.steps.host import public_roots, system_roots
     from probe.steps.network import Network, Timeouts
     from probe.targets import targets_of
 
-    host, port = _address(listen)
+    host, port = _address("--listen", listen)
     settings = load_config(config).config
     seconds = timeout or settings.timeout
     try:
@@ -59,29 +74,51 @@ def serve(
         public_roots=public_roots(),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
     )
-    made = server.build(
-        server.ControlSettings(
-            ttl=ttl, ports=_ports(ports) if ports else limits.PORTS, tokens=tokens, open=open_to_all
-        ),
-        network,
-        vantage(settings),
-        access.listed_in(targets_of(services_of(targets))),
+    asked = server.ControlSettings(
+        ttl=ttl, ports=_ports(ports) if ports else limits.PORTS, tokens=tokens, open=open_to_all
     )
+    listed = access.listed_in(targets_of(services_of(targets)))
     if open_to_all:
-        typer.echo("probe: --open: anyone who reaches this port may have any public host measured.", err=True)
-    try:
-        asyncio.run(
-            serving.serve(made, host, port, listening=lambda url: typer.echo(f"probe: listening on {url}", err=True))
+        _say("--open: anyone who reaches this port may have any public host measured.")
+    with ExitStack() as stack:
+        neutral = Neutral(
+            tls=_neutral(stack, "--neutral-tls", neutral_tls), http=_neutral(stack, "--neutral-http", neutral_http)
         )
-    except OSError as error:
-        raise Refusal(f"--listen {listen}: {error.strerror or error}", Status.USAGE) from None
+        made = server.build(asked, network, vantage(settings), listed, neutral)
+        try:
+            asyncio.run(serving.serve(made, host, port, listening=lambda url: _say(f"listening on {url}")))
+        except OSError as error:
+            raise _cannot_listen("--listen", listen, error) from None
     return Status.OK
 
 
-def _address(text: str) -> tuple[str, int]:
+def _neutral(stack: ExitStack, flag: str, text: str | None) -> NeutralPort | None:
+    from probe.control.neutral import NeutralPort
+
+    if text is None:
+        return None
+    host, port = _address(flag, text)
+    try:
+        ground = NeutralPort.open(host, port, secure=flag == "--neutral-tls")
+    except OSError as error:
+        raise _cannot_listen(flag, text, error) from None
+    stack.callback(ground.sock.close)
+    _say(f"neutral ground on {ground.url}")
+    return ground
+
+
+def _say(text: str) -> None:
+    typer.echo(f"probe: {text}", err=True)
+
+
+def _cannot_listen(flag: str, text: str, error: OSError) -> Refusal:
+    return Refusal(f"{flag} {text}: {error.strerror or error}", Status.USAGE)
+
+
+def _address(flag: str, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise Refusal(f"--listen {text}: give HOST:PORT, as in 127.0.0.1:8080 (port 0 takes a free one)", Status.USAGE)
+        raise Refusal(f"{flag} {text}: give HOST:PORT, as in 127.0.0.1:8080 (port 0 takes a free one)", Status.USAGE)
     return host.strip("[]"), int(port)
 
 

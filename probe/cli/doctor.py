@@ -86,9 +86,9 @@ async def _controls(urls: tuple[str, ...], host: Host) -> list[Finding]:
     found = []
     for url in urls:
         async with ControlClient(url) as client:
-            vantage = await client.describe()
-        text = f"{url}: {where(vantage)}" if vantage else f"{url}: {'; '.join(client.problems) or 'does not answer'}"
-        found.append(Finding(name="control", good=vantage is not None, text=text))
+            said = await client.describe()
+        text = where(said.vantage) if said else "; ".join(client.problems) or "does not answer"
+        found.append(Finding(name="control", good=said is not None, text=f"{url}: {text}"))
     return found
 
 

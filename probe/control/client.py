@@ -25,16 +25,16 @@ from probe.control.wire import (
     MEASURE_PATH,
     MOST_LINE_BYTES,
     Ask,
+    Description,
     Line,
     WireError,
-    check_vantage,
     decode,
     printable,
+    read_health,
     read_line,
     request_body,
 )
-from probe.form import FormError, vantage_from_json
-from probe.model import Measurement, Target, Vantage
+from probe.model import Measurement, Target
 
 MOST_PROBLEMS = 20
 _BATCH_SECONDS = 0.02
@@ -58,7 +58,6 @@ _PROBLEMS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.HTTPError, "cannot be asked"),
     (httpx.StreamError, "cannot be asked"),
     (WireError, "gave a bad answer"),
-    (FormError, "gave a bad answer"),
     (OSError, "cannot be connected to"),
 )
 _CAUGHT = tuple(kind for kind, _ in _PROBLEMS)
@@ -101,6 +100,7 @@ class ControlClient:
         self._token = token
         self._verify = verify
         self._problems: dict[str, None] = {}
+        self._description: Description | None = None
         self._batch: dict[str, _Waiting] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._asking: dict[asyncio.Task[None], Mapping[str, _Waiting]] = {}
@@ -150,20 +150,24 @@ class ControlClient:
         await asyncio.wait((waiting.answer,))
         return waiting.answer.result()
 
-    async def describe(self) -> Vantage | None:
-        """Where the control is; None when it does not say."""
+    async def describe(self) -> Description | None:
+        """Where the control is, and where its neutral ground; None when it does not say. What it said is remembered.
+
+        Neutral ground has an address and a port. Nothing follows from a failure there, unless the same place answers
+        under another name just before or after: it may be full, or another machine's.
+        """
+        if self._description is not None:
+            return self._description
         try:
             async with asyncio.timeout(min(_DESCRIBE_SECONDS, self._deadline)):
                 async with self._http.stream("GET", self.url + HEALTH_PATH) as response:
                     if response.status_code != httpx.codes.OK:
                         raise WireError(f"status {response.status_code} of {HEALTH_PATH}")
-                    body = await _read(response, _MOST_BYTES_OF_HEALTH)
-            vantage = vantage_from_json(decode(body, dict[str, Any]).get("vantage"))
-            check_vantage(vantage)
+                    reached = _reached(response)
+                    self._description = read_health(await _read(response, _MOST_BYTES_OF_HEALTH), reached)
         except _CAUGHT as error:
             self._note_error(error)
-            return None
-        return vantage
+        return self._description
 
     def _enqueue(self, target: Target, addresses: tuple[str, ...]) -> _Waiting:
         """Lines name their target only, so one request asks for each name once."""
@@ -293,6 +297,12 @@ async def _read(response: httpx.Response, most: int) -> bytes:
             if len(body) > most:
                 raise WireError(f"an answer over {most} bytes")
     return bytes(body)
+
+
+def _reached(response: httpx.Response) -> str | None:
+    """The address that answers; to be asked while the connection is there."""
+    place = response.extensions["network_stream"].get_extra_info("server_addr")
+    return place[0] if isinstance(place, tuple) else None
 
 
 def _raw(response: httpx.Response) -> AsyncGenerator[bytes, None]:

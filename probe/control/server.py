@@ -28,18 +28,20 @@ from probe.control.access import Access, Listed
 from probe.control.cache import Answer, Measurements, Unmeasured
 from probe.control.limits import RefusedError
 from probe.control.metrics import OTHER, TEXT, Requests, metrics_text
+from probe.control.neutral import Neutral
 from probe.control.wire import (
     HEALTH_PATH,
     LINES,
     MEASURE_PATH,
     Ask,
+    Description,
     WireError,
     error_line,
+    health_json,
     measurement_line,
     printable,
     read_request,
 )
-from probe.form import vantage_json
 from probe.model import Measurement, Scheme, Target, Vantage
 from probe.steps.network import Network
 from probe.targets import TargetError, parse_one
@@ -77,7 +79,7 @@ class Control:
     """The routes, and what they share."""
 
     settings: ControlSettings
-    vantage: Vantage
+    description: Description
     access: Access
     measurements: Measurements
     requests: Requests = field(default_factory=Requests)
@@ -110,7 +112,7 @@ class Control:
 
     async def health(self, request: Request) -> Response:
         """`GET /healthz`"""
-        return JSONResponse({"status": "ok", "version": __version__, "vantage": vantage_json(self.vantage)})
+        return JSONResponse(health_json(self.description, __version__))
 
     async def metrics(self, request: Request) -> Response:
         """`GET /metrics`"""
@@ -172,8 +174,11 @@ def _report(
     finished.put_nowait((name, future))
 
 
-def build(settings: ControlSettings, network: Network, vantage: Vantage, listed: Listed) -> Starlette:
+def build(
+    settings: ControlSettings, network: Network, vantage: Vantage, listed: Listed, neutral: Neutral | None = None
+) -> Starlette:
     """The application. `network` is guarded here: whatever it allows, only public addresses are connected to."""
+    neutral = neutral or Neutral()
     guarded = limits.guard(network, settings.ports)
 
     async def measure_guarded(target: Target, addresses: tuple[str, ...]) -> Measurement:
@@ -181,7 +186,11 @@ def build(settings: ControlSettings, network: Network, vantage: Vantage, listed:
 
     control = Control(
         settings=settings,
-        vantage=vantage,
+        description=Description(
+            vantage=vantage,
+            neutral_tls=neutral.tls.ground if neutral.tls is not None else None,
+            neutral_http=neutral.http.ground if neutral.http is not None else None,
+        ),
         access=Access(listed=listed, tokens=settings.tokens, open=settings.open),
         measurements=Measurements(
             measure=measure_guarded,
@@ -210,6 +219,7 @@ def build(settings: ControlSettings, network: Network, vantage: Vantage, listed:
     )
     app.router.redirect_slashes = False
     app.state.measurements = control.measurements
+    app.state.neutral = neutral
     return app
 
 

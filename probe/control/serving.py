@@ -40,7 +40,7 @@ async def serve(
     """
     with bind(host, port) as sock:
         if listening is not None:
-            listening(_url(sock))
+            listening(f"http://{place(sock)}")
         await serve_on(app, sock)
 
 
@@ -64,11 +64,18 @@ async def serve_on(app: Starlette, sock: socket.socket) -> None:
     server = uvicorn.Server(config)
     with _own_signals():
         async with asyncio.TaskGroup() as group:
-            watching = [group.create_task(_stop_measuring(server, app)), group.create_task(_close_silent(server))]
+            beside = [
+                group.create_task(each)
+                for each in (
+                    _stop_measuring(server, app),
+                    _close_silent(server),
+                    *(port.serve() for port in app.state.neutral.ports),
+                )
+            ]
             try:
                 await server.serve(sockets=[sock])
             finally:
-                for task in watching:
+                for task in beside:
                     task.cancel()
 
 
@@ -79,9 +86,10 @@ def bind(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=both)
 
 
-def _url(sock: socket.socket) -> str:
+def place(sock: socket.socket) -> str:
+    """Where a socket listens: `address:port`, `[address]:port`."""
     host, port = sock.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The form between a probe and a control: the request of `POST /v1/measure` and the lines that answer it.
+"""The form between a probe and a control: `POST /v1/measure`, the lines that answer it, and `GET /healthz`.
 
 Law: pure, both directions side by side. The reader takes nothing for granted: size, count, range and type of
 everything are checked, whichever side is hostile. Bodies and certificates are never sent, only what rows say of them.
@@ -6,13 +6,15 @@ everything are checked, whichever side is hostile. Bodies and certificates are n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 
+from probe.address import is_global, parse
 from probe.form import (
     FormError,
     measurement_json,
@@ -20,6 +22,7 @@ from probe.form import (
     observation_json,
     parse_time,
     vantage_from_json,
+    vantage_json,
 )
 from probe.model import Measurement, Observation, Target, Vantage
 
@@ -36,6 +39,11 @@ _LARGEST_NUMBER = 2**53
 _LONGEST_NAME = 200
 _LONGEST_REASON = 300
 _LARGEST_ASN = 2**32 - 1
+_LARGEST_PORT = 2**16 - 1
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+
+NEUTRAL_TEXT = b"Neutral ground: a control answers this under every name.\n"
+"""The whole body of what neutral ground answers. Whatever else comes back, somebody on the way has sent."""
 
 # The columns of a verdict line that a control answers with; run and service are the caller's own matter.
 _COLUMNS = ("measurement_id", "target", "vantage", "started_at", "runtime")
@@ -94,6 +102,26 @@ class Line:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeutralGround:
+    """Where a control answers whatever name it is asked by: with TLS to any server name, or in clear to any Host."""
+
+    port: int
+    address: str | None = None
+    """Absent on the wire where it is the address at which the control itself is reached; never from a client."""
+    certificate_sha256: str | None = None
+    """Of the certificate that it shows to everybody, hexadecimal; absent in clear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a control says of itself."""
+
+    vantage: Vantage
+    neutral_tls: NeutralGround | None = None
+    neutral_http: NeutralGround | None = None
+
+
 def request_body(asks: Sequence[Ask]) -> bytes:
     """The body of `POST /v1/measure`."""
     return msgspec.json.encode(_Request(targets=list(asks)))
@@ -150,7 +178,7 @@ def _seen(row: dict[str, Any]) -> Seen:
     if not isinstance(rows, list) or len(rows) > MOST_OBSERVATIONS:
         raise WireError(f"observations must be a list of at most {MOST_OBSERVATIONS}")
     observations = tuple(observation_from_json(each) for each in rows)
-    check_vantage(vantage)
+    _check_vantage(vantage)
     durations = [runtime, *(each.started for each in observations), *(each.runtime for each in observations)]
     if not all(0 <= seconds <= _LONGEST_SECONDS for seconds in durations):
         raise WireError("a duration is out of range")
@@ -165,7 +193,51 @@ def _seen(row: dict[str, Any]) -> Seen:
     )
 
 
-def check_vantage(vantage: Vantage) -> None:
+def health_json(description: Description, version: str) -> dict[str, Any]:
+    """The answer of `GET /healthz`."""
+    return {
+        "status": "ok",
+        "version": version,
+        "vantage": vantage_json(description.vantage),
+        "neutral_tls": msgspec.to_builtins(description.neutral_tls),
+        "neutral_http": msgspec.to_builtins(description.neutral_http),
+    }
+
+
+def read_health(body: bytes, reached: str | None) -> Description:
+    """What a control says of itself; `reached` is the address at which it was asked. Raises WireError."""
+    row = decode(body, dict[str, Any])
+    try:
+        vantage = vantage_from_json(row.get("vantage"))
+    except FormError as wrong:
+        raise WireError(str(wrong)) from None
+    _check_vantage(vantage)
+    return Description(
+        vantage=vantage,
+        neutral_tls=_neutral(row.get("neutral_tls"), reached, certified=True),
+        neutral_http=_neutral(row.get("neutral_http"), reached, certified=False),
+    )
+
+
+def _neutral(row: object, reached: str | None, *, certified: bool) -> NeutralGround | None:
+    """A control may send its clients to itself, or to a public address, and nowhere else."""
+    if row is None:
+        return None
+    try:
+        ground = msgspec.convert(row, NeutralGround)
+    except (msgspec.ValidationError, ValueError) as wrong:
+        raise WireError(f"neutral ground: {wrong}") from None
+    address = parse(ground.address if ground.address is not None else reached or "")
+    if address is None or (ground.address is not None and not is_global(address)):
+        raise WireError("neutral ground at no public address")
+    if not 0 < ground.port <= _LARGEST_PORT:
+        raise WireError("neutral ground at no port")
+    if certified != bool(_SHA256.match(ground.certificate_sha256 or "")):
+        raise WireError("neutral ground without its certificate's SHA-256, or with one in clear")
+    return replace(ground, address=str(address))
+
+
+def _check_vantage(vantage: Vantage) -> None:
     """Raises WireError for a vantage point that none can be."""
     country = vantage.country
     if not 0 < len(vantage.name) <= _LONGEST_NAME or len(vantage.network or "") > _LONGEST_NAME:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from probe.failure import Failure as F
 from probe.model import Experiment as X
-from probe.model import Host, Target
+from probe.model import Host, Target, Vantage
 from tests.classify.stories import (
+    CONTROL,
     FORGED,
     HTTP,
     HTTPS,
     NAME,
+    NEIGHBOUR,
     OFFLINE,
     ONLINE,
     REAL,
@@ -42,6 +44,7 @@ class Golden:
     methods: tuple[str, ...] = ()
     confidence: str | None = None
     host: Host = ONLINE
+    controls_at: Vantage = CONTROL
 
 
 def saw_first_false_then_true() -> Saw:
@@ -85,6 +88,7 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.fails_everywhere", HTTPS, well_in_clear(status=302, location="/"), [well_in_clear(status=302, location="/")]),
     Golden("http.fails_everywhere", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.EOF), [Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.EOF)]),
     Golden("control.fails_too", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN), [Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT), Saw().dns(failure=F.DNS_SERVFAIL)]),
+    Golden("control.nearby_fails_too", HTTPS, Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2), [Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2)], controls_at=NEIGHBOUR),
     Golden("control.none", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2), []),
     Golden("control.none", HTTP, well_in_clear(), []),
     Golden("control.disagrees", HTTPS, Saw().dns(REAL).tcp(REAL, F.CONNECTION_RESET, tries=2), [well(), Saw().dns(REAL).tcp(REAL, F.CONNECTION_RESET, tries=2)]),

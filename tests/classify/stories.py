@@ -24,6 +24,8 @@ from probe.model import (
 
 HERE = Vantage(name="here", country="RU", asn=12389)
 CONTROL = Vantage(name="control", country="NL", asn=1103)
+NEIGHBOUR = Vantage(name="neighbour", country="RU", asn=8359)
+"""A control in the country of the vantage point."""
 ONLINE = Host(online=True)
 OFFLINE = Host(online=False, why_offline="there is no route to anywhere")
 

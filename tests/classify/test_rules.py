@@ -17,7 +17,7 @@ from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, NAME, ONLINE, TCP
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: g.code)
 def test_golden_case(golden: Golden) -> None:
-    controls = [saw.measured(golden.target, CONTROL) for saw in golden.controls]
+    controls = [saw.measured(golden.target, golden.controls_at) for saw in golden.controls]
     verdict = classify(golden.mine.measured(golden.target, HERE), controls, golden.host)
     rule = next(rule for rule in RULES if rule.code == golden.code)
     assert verdict.reasons[0].code == golden.code

@@ -107,7 +107,10 @@ def test_a_control_that_is_busy_is_asked_again(start: Start) -> None:
 def test_a_control_says_where_it_is(listing: Running) -> None:
     async def body() -> None:
         async with ControlClient(listing.url + "/") as client:
-            assert await client.describe() == Vantage(name="lab-control", country="NL", asn=64500, network="Lab")
+            said = await client.describe()
+            assert said is not None
+            assert said.vantage == Vantage(name="lab-control", country="NL", asn=64500, network="Lab")
+            assert (said.neutral_tls, said.neutral_http) == (None, None)
 
     asyncio.run(body())
 

@@ -281,7 +281,8 @@ def test_with_too_much_under_way_requests_are_turned_away(start: Start) -> None:
 
 def test_health_says_where_and_what(listing: Running) -> None:
     vantage = {"name": "lab-control", "country": "NL", "asn": 64500, "network": "Lab"}
-    assert listing.get("/healthz").json() == {"status": "ok", "version": __version__, "vantage": vantage}
+    neutral = {"neutral_tls": None, "neutral_http": None}
+    assert listing.get("/healthz").json() == {"status": "ok", "version": __version__, "vantage": vantage, **neutral}
 
 
 def test_metrics_count_requests_by_route_and_status(start: Start) -> None:

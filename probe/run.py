@@ -14,10 +14,10 @@ from typing import Any, Protocol, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
-from probe.checks import follow_up, measure
+from probe.checks import NeutralGround, follow_up, measure
 from probe.checks.together import together
 from probe.classify import addresses_in_doubt, classify, is_suspicious
-from probe.model import Host, Measurement, Result, Target, Vantage
+from probe.model import Host, Measurement, Result, Scheme, Target, Vantage
 from probe.plan import Task
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
@@ -35,6 +35,9 @@ class Control(Protocol):
 
     async def measure(self, target: Target, addresses: Sequence[str] = ()) -> Measurement | None:
         """What was seen there; None when it could not be asked."""
+
+    async def neutral_ground(self, scheme: Scheme) -> NeutralGround | None:
+        """Where it answers under any name: in clear for `http`, with TLS for any other scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +108,18 @@ class Runner:
         verdict = classify(here, controls, self.host)
         if is_suspicious(verdict, here, controls, self.host):
             seen = here
-            here = await _patiently(lambda: follow_up(seen, controls, self.host, self.network))
+            here = await _patiently(
+                lambda: follow_up(seen, controls, self.host, self.network, self._find_neutral_ground)
+            )
             verdict = classify(here, controls, self.host)
         await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
 
     async def _measure_here(self, target: Target) -> Measurement | None:
         return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
+
+    async def _find_neutral_ground(self, scheme: Scheme) -> tuple[NeutralGround, ...]:
+        found = await together(*(control.neutral_ground(scheme) for control in self.controls)) if self.controls else []
+        return tuple(ground for ground in found if ground is not None)
 
     async def _ask_again(self, control: Control, answer: Measurement | None, here: Measurement) -> Measurement | None:
         """The control's answer on the addresses that only we saw, where they are in doubt."""

@@ -60,6 +60,8 @@ class Experiment(StrEnum):
     """The question went to the resolver that the settings name for that, over HTTPS."""
     CONTROL_ADDRESS = "control_address"
     """The connection went to an address that only the control was given."""
+    NEUTRAL_GROUND = "neutral_ground"
+    """The name was sent to an address of the control's own, which answers under any name."""
     OTHER_NAME = "other_name"
     """The same address was asked under a name that nobody blocks."""
     OTHER_SERVER_NAME = "other_server_name"

@@ -2,5 +2,6 @@
 
 from probe.checks.check import CHECKS, measure
 from probe.checks.follow_up import follow_up
+from probe.checks.inquiry import NeutralGround
 
-__all__ = ["CHECKS", "follow_up", "measure"]
+__all__ = ["CHECKS", "NeutralGround", "follow_up", "measure"]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from probe.address import parse
-from probe.checks.inquiry import Change, Inquiry, answered, failing_address, target_of
+from probe.checks.inquiry import VISIT, Change, FindNeutralGround, Inquiry, answered, failing_address, target_of
 from probe.classify import Case, Hop, Layer, is_slowed
 from probe.model import Experiment, Host, Measurement, Scheme
 from probe.steps import dns
@@ -29,7 +29,11 @@ _OTHER_PORTS = (443, 80)
 
 
 async def follow_up(
-    measurement: Measurement, controls: Sequence[Measurement], host: Host, network: Network
+    measurement: Measurement,
+    controls: Sequence[Measurement],
+    host: Host,
+    network: Network,
+    find_neutral_ground: FindNeutralGround,
 ) -> Measurement:
     """The measurement with the observations of the experiments that its failure calls for.
 
@@ -40,7 +44,7 @@ async def follow_up(
     if target is None:
         return measurement
     journal = Journal.going_on(measurement, network)
-    inquiry = Inquiry(case, target, journal, replace(network, named=None), dns.Listening())
+    inquiry = Inquiry(case, target, journal, replace(network, named=None), dns.Listening(), find_neutral_ground)
     try:
         await _inquire(inquiry)
     finally:
@@ -128,18 +132,38 @@ async def try_another_port(inquiry: Inquiry) -> None:
 
 async def isolate_the_name(inquiry: Inquiry) -> None:
     """The same address under a name that nobody blocks; where that is answered, the true name in two pieces. Where it
-    is not, the same once more."""
+    is not, the name at an address where it cannot matter, and the same once more.
+
+    An address that is cut off for a while because of the name is waited for, unless neutral ground tells as much."""
     address = failing_address(inquiry.hop)
     if address is None:
         return
-    if address in inquiry.hop.cut_off:
+    is_cut_off = address in inquiry.hop.cut_off
+    if is_cut_off:
+        if await say_it_on_neutral_ground(inquiry, apart=True):
+            return
         await asyncio.sleep(inquiry.network.residue)
     if not answered(await inquiry.visit(Change(experiment=Experiment.OTHER_NAME, host=OTHER_NAME), address)):
+        if not is_cut_off:
+            await say_it_on_neutral_ground(inquiry, apart=False)
         await repeat(inquiry)
         return
     await inquiry.visit(Change(experiment=Experiment.SPLIT_SEGMENTS, split=True), address)
     if inquiry.target.scheme is not Scheme.HTTP:
         await inquiry.visit(Change(experiment=Experiment.SPLIT_RECORDS, split=True, records=True), address)
+
+
+async def say_it_on_neutral_ground(inquiry: Inquiry, *, apart: bool) -> bool:
+    """The name at an address of a control's own, which answers under any name: first a name that nobody blocks, then
+    the true one. True when only the first was answered. `apart`: never where the control itself would be cut off."""
+    for ground in await inquiry.find_neutral_ground(inquiry.target.scheme):
+        if apart and not ground.apart:
+            continue
+        usual = Change(experiment=Experiment.NEUTRAL_GROUND, host=OTHER_NAME, port=ground.port)
+        if answered(await inquiry.visit(usual, ground.address)):
+            true_name = Change(experiment=Experiment.NEUTRAL_GROUND, port=ground.port)
+            return inquiry.affords(VISIT) and not answered(await inquiry.visit(true_name, ground.address))
+    return False
 
 
 async def repeat(inquiry: Inquiry) -> None:

@@ -6,7 +6,7 @@ MOST_OPERATIONS are made for a target, whatever they find.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from probe.checks.check import ask_for_page, onward_from
@@ -38,6 +38,20 @@ class Change:
     records: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeutralGround:
+    """An address and port of a control's own, which answer whatever name they are asked by."""
+
+    address: str
+    port: int
+    apart: bool
+    """The control itself is asked at another address: what a censor does to this one does not cut it off."""
+
+
+FindNeutralGround = Callable[[Scheme], Awaitable[Sequence[NeutralGround]]]
+"""Says what neutral ground the controls have: in clear for `http`, with TLS for any other scheme."""
+
+
 @dataclass(slots=True)
 class Inquiry:
     """One measurement while it is looked into."""
@@ -48,6 +62,7 @@ class Inquiry:
     journal: Journal
     network: Network
     listening: dns.Listening
+    find_neutral_ground: FindNeutralGround
 
     @property
     def hop(self) -> Hop:

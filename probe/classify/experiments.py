@@ -5,13 +5,13 @@ Law: pure. An experiment counts for what it changed: what still fails, and what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from probe.classify import conditions as c
 from probe.classify.conditions import Evidence
 from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_in, addresses_of, ids, is_impatient
 from probe.failure import Failure
-from probe.model import Experiment, TlsDetail
+from probe.model import Experiment, Observation, TlsDetail
 
 _BROKEN_OFF = c.CUT | TIMEOUTS | {Failure.EOF}
 _DENIALS = (Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER, Failure.DNS_REFUSED)
@@ -138,6 +138,34 @@ def tls_name_is_the_trigger(case: Case) -> Evidence | None:
     other = case.tried(Experiment.OTHER_NAME).tls
     answered = tuple(row for row in other if isinstance(row.detail, TlsDetail) and row.detail.tls_version)
     return (*shown, *ids(answered)) if shown and answered else None
+
+
+def tls_name_cut_elsewhere(case: Case) -> Evidence | None:
+    """On neutral ground, too, the handshake is broken off under the service's name and under no other."""
+    if case.end.failed is not Layer.TLS:
+        return None
+    rows = case.tried(Experiment.NEUTRAL_GROUND).tls
+    own = [row for row in rows if getattr(row.detail, "server_name", None) == case.end.host]
+    usual = [row for row in rows if row not in own and getattr(row.detail, "tls_version", None)]
+    return _only_one_is_cut(own, usual)
+
+
+def http_name_cut_elsewhere(case: Case) -> Evidence | None:
+    """On neutral ground, too, the exchange is broken off under the service's name and under no other."""
+    if case.end.failed is not Layer.HTTP or case.end.tls:
+        return None
+    rows = case.tried(Experiment.NEUTRAL_GROUND).http
+    own = [row for row in rows if f"//{case.end.host}" in getattr(row.detail, "url", "")]
+    usual = [row for row in rows if row not in own and getattr(row.detail, "status", None)]
+    return _only_one_is_cut(own, usual)
+
+
+def _only_one_is_cut(own: Sequence[Observation], usual: Sequence[Observation]) -> Evidence | None:
+    """At one place, the name's own rows ended badly, and those under another name did not."""
+    cut = [row for row in own if row.failure in _BROKEN_OFF and not is_impatient(row)]
+    there = {getattr(row.detail, "address", None) for row in usual}
+    shown = tuple(row for row in cut if getattr(row.detail, "address", None) in there)
+    return c.when(bool(shown), (*usual, *shown))
 
 
 def http_name_is_the_trigger(case: Case) -> Evidence | None:

@@ -301,6 +301,15 @@ RULES: tuple[Rule, ...] = (
         Confidence.CONFIRMED,
     ),
     Rule(
+        "tls.name_cut_elsewhere",
+        _BLOCKED,
+        e.tls_name_cut_elsewhere,
+        "A connection to the control's own address is broken off as well when {host} is named in it, and is not under"
+        " another name. So it is the name that is blocked, wherever it is sent.",
+        _TLS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
         "tls.split_name_passes",
         _BLOCKED,
         e.tls_split_name_passes,
@@ -372,6 +381,15 @@ RULES: tuple[Rule, ...] = (
         e.http_name_is_the_trigger,
         "The connection to {host} is broken off when its page is asked for by name; the same address answers"
         " to another name. So it is the name that is blocked.",
+        _HTTP,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "http.name_cut_elsewhere",
+        _BLOCKED,
+        e.http_name_cut_elsewhere,
+        "A connection to the control's own address is broken off as well when {host} is named in it, and is not under"
+        " another name. So it is the name that is blocked, wherever it is sent.",
         _HTTP,
         Confidence.CONFIRMED,
     ),

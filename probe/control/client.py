@@ -19,6 +19,7 @@ import httpx
 
 from probe import __version__
 from probe.address import is_global, parse
+from probe.checks import NeutralGround
 from probe.control.wire import (
     HEALTH_PATH,
     LINES,
@@ -34,7 +35,7 @@ from probe.control.wire import (
     read_line,
     request_body,
 )
-from probe.model import Measurement, Target
+from probe.model import Measurement, Scheme, Target
 
 MOST_PROBLEMS = 20
 _BATCH_SECONDS = 0.02
@@ -168,6 +169,15 @@ class ControlClient:
         except _CAUGHT as error:
             self._note_error(error)
         return self._description
+
+    async def neutral_ground(self, scheme: Scheme) -> NeutralGround | None:
+        """Where the control answers under any name: in clear for `http`, with TLS for any other scheme. None where
+        nowhere."""
+        said = await self.describe()
+        ground = (said.neutral_http if scheme is Scheme.HTTP else said.neutral_tls) if said is not None else None
+        if said is None or ground is None or ground.address is None:
+            return None
+        return NeutralGround(address=ground.address, port=ground.port, apart=ground.address != said.reached_at)
 
     def _enqueue(self, target: Target, addresses: tuple[str, ...]) -> _Waiting:
         """Lines name their target only, so one request asks for each name once."""

@@ -120,6 +120,8 @@ class Description:
     vantage: Vantage
     neutral_tls: NeutralGround | None = None
     neutral_http: NeutralGround | None = None
+    reached_at: str | None = None
+    """The address at which it was asked. Never on the wire."""
 
 
 def request_body(asks: Sequence[Ask]) -> bytes:
@@ -216,6 +218,7 @@ def read_health(body: bytes, reached: str | None) -> Description:
         vantage=vantage,
         neutral_tls=_neutral(row.get("neutral_tls"), reached, certified=True),
         neutral_http=_neutral(row.get("neutral_http"), reached, certified=False),
+        reached_at=str(address) if (address := parse(reached or "")) is not None else None,
     )
 
 

@@ -94,13 +94,14 @@ class Saw:
         *,
         tries: int = 1,
         leaf: str = "good",
+        name: str | None = None,
         public: bool | None = True,
     ) -> Saw:
         finished = failure is None or (failure.value.startswith("ssl_") and failure is not Failure.SSL_FAILED_HANDSHAKE)
         detail = TlsDetail(
             address=address,
             port=443,
-            server_name=self.host or "line.me",
+            server_name=name or self.host or "line.me",
             tls_version="TLSv1.3" if finished else None,
             certificates=(leaf,) if finished else (),
             issuer=f"CN=issuer of {leaf}",

@@ -200,6 +200,7 @@ def test_what_is_announced_is_read() -> None:
         vantage=Vantage(name="lab", country="NL", asn=64500),
         neutral_tls=NeutralGround(address="192.52.193.66", port=443, certificate_sha256=SHA),
         neutral_http=NeutralGround(address="192.31.196.9", port=80),
+        reached_at="192.52.193.66",
     )
     assert read_health(health(neutral_tls=None, neutral_http=None), None).neutral_tls is None
 

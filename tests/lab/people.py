@@ -16,6 +16,9 @@ CONTROL_URL = f"http://{CONTROL[0]}:{CONTROL_PORT}"
 FOOLED_PORT = 8082
 FOOLED_URL = f"http://{CONTROL[0]}:{FOOLED_PORT}"
 """A control that asks the lying resolver: it is censored as well."""
+NEUTRAL_PORT = 8083
+NEUTRAL_URL = f"http://{CONTROL[0]}:{NEUTRAL_PORT}"
+"""A control with neutral ground, where it answers under any name."""
 NOBODY_URL = f"http://{CONTROL[0]}:8081"
 """A control that was named, and does not answer."""
 
@@ -36,6 +39,14 @@ def control(world: World, *options: str, name: str = CONTROL_NAME, port: int = C
 @contextmanager
 def fooled_control(world: World) -> Iterator[Running]:
     with control(world, "--resolver", PROVIDER_RESOLVER, name="fooled", port=FOOLED_PORT) as running:
+        yield running
+
+
+@contextmanager
+def neutral_control(world: World) -> Iterator[Running]:
+    # At another address than the control's own, which a censor may cut off because of a name that is sent there.
+    grounds = ("--neutral-tls", f"[{CONTROL[1]}]:8443", "--neutral-http", f"[{CONTROL[1]}]:8084")
+    with control(world, *grounds, name="neutral", port=NEUTRAL_PORT) as running:
         yield running
 
 

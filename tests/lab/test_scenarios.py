@@ -11,7 +11,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.lab.lab import Finished, World
-from tests.lab.people import CONTROL_URL, FOOLED_URL, NOBODY_URL, codes, control, fooled_control, lines, probe
+from tests.lab.people import (
+    CONTROL_URL,
+    FOOLED_URL,
+    NEUTRAL_URL,
+    NOBODY_URL,
+    codes,
+    control,
+    fooled_control,
+    lines,
+    neutral_control,
+    probe,
+)
 from tests.lab.scenarios import SCENARIOS, Control, Scenario
 from tests.lab.spec import Access, To, merged
 
@@ -20,6 +31,7 @@ _CONTROLS = {
     Control.ON: (CONTROL_URL,),
     Control.DOWN: (NOBODY_URL,),
     Control.OFF: ("none",),
+    Control.NEUTRAL: (NEUTRAL_URL,),
     Control.TWO: (CONTROL_URL, FOOLED_URL),
 }
 _CONFIDENCE = ("possible", "likely", "confirmed")
@@ -33,6 +45,7 @@ def shares_a_world(scenario: Scenario) -> bool:
     spec = scenario.spec
     return (
         spec.access == Access()
+        and scenario.control is not Control.NEUTRAL  # whose ground a censor may cut off for everybody
         and all(lie.name for lie in spec.lies)
         and not any(isinstance(rule.when, To) and rule.when.addresses is None for rule in spec.rules)
     )
@@ -56,7 +69,7 @@ def told(lab: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Told]]
     asked = [getattr(item, "callspec", None) for item in request.session.items if item.module is request.module]
     wanted = [call.params["scenario"] for call in asked if call is not None]
     together = [scenario for scenario in wanted if shares_a_world(scenario)]
-    with World() as world, control(world), fooled_control(world):
+    with World() as world, control(world), fooled_control(world), neutral_control(world):
         world.become(merged(*(scenario.spec for scenario in together)) if together else world.spec)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             said = dict(zip((s.id for s in together), pool.map(lambda s: tell(world, s), together), strict=True))

@@ -11,6 +11,7 @@ from tests.lab.scenarios.scenario import (
     DARK,
     FORBIDDEN,
     PAGE,
+    Control,
     Scenario,
     at,
     at6,
@@ -266,6 +267,27 @@ BLOCKED: tuple[Scenario, ...] = (
     ),
     # every further try meets the residual block of the address, until that has been waited out
     _sni("residual", 85, Reset(), residual=_MINUTE),
+    *(
+        blocked(
+            method,
+            f"residual-{method}-on-neutral-ground",
+            Spec(
+                sites=(site(f"residual-{method}-on-neutral-ground.example", at(113 + i)),),
+                rules=(
+                    Rule(
+                        when=trigger(name=f"residual-{method}-on-neutral-ground.example"), do=Drop(), residual=_MINUTE
+                    ),
+                ),
+            ),
+            f"{scheme}://residual-{method}-on-neutral-ground.example/",
+            confidence="confirmed",
+            reason=f"{method}.name_cut_elsewhere",
+            control=Control.NEUTRAL,
+        )
+        for i, (method, scheme, site, trigger) in enumerate(
+            (("tls", "https", https, Sni), ("http", "http", http, HostHeader))
+        )
+    ),
     # by the number of bytes
     blocked(
         "throttling",

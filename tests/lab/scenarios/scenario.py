@@ -25,6 +25,8 @@ class Control(StrEnum):
     """Named to the probe, and nothing answers there."""
     OFF = "off"
     """`--control none`."""
+    NEUTRAL = "neutral"
+    """One that has neutral ground."""
     TWO = "two"
     """Two of them, one of which is censored by name as the client is."""
 

@@ -45,6 +45,8 @@ class Failure(StrEnum):
     SSL_INVALID_CERTIFICATE = "ssl_invalid_certificate"
     SSL_INVALID_HOSTNAME = "ssl_invalid_hostname"
     SSL_UNKNOWN_AUTHORITY = "ssl_unknown_authority"
+    # from the QUIC handshake
+    QUIC_INCOMPATIBLE_VERSION = "quic_incompatible_version"
     # from the HTTP exchange
     HTTP_INVALID_REDIRECT = "http_invalid_redirect_location_host"
     HTTP_REQUEST_FAILED = "http_request_failed"

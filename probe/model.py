@@ -31,6 +31,7 @@ __all__ = [
     "Method",
     "Observation",
     "Outcome",
+    "QuicDetail",
     "Reason",
     "Result",
     "Role",
@@ -240,6 +241,19 @@ class TlsDetail:
     """Whether that authority is on Mozilla's list, which browsers go by; absent when there is none."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuicDetail:
+    """One QUIC handshake, tried where a page says that its host speaks HTTP/3. Its certificate is not looked at."""
+
+    address: str
+    port: int
+    """Of UDP."""
+    server_name: str | None
+    """The name in the ClientHello (SNI); absent when none was sent."""
+    alpn: str | None = None
+    """The protocol that was agreed on: `h3`."""
+
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The status codes that send a client elsewhere, when there is a Location."""
 
@@ -282,14 +296,26 @@ class HttpDetail:
             return None
         return next((value for name, value in self.headers if name == "location"), None)
 
+    @property
+    def http3_port(self) -> int | None:
+        """The UDP port at which the same host says that it speaks HTTP/3 (RFC 7838 §3); None where it does not."""
+        offers = (value for name, value in self.headers if name == "alt-svc")
+        for offer in ",".join(offers).split(","):
+            protocol, _, place = offer.partition(";")[0].strip().partition("=")
+            port = place.strip('"').removeprefix(":")
+            if protocol == "h3" and port.isascii() and port.isdigit() and 0 < len(port) < 6 and int(port) < 65_536:
+                return int(port) or None
+        return None
 
-Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail
+
+Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail | QuicDetail
 
 DETAILS: Mapping[StepName, type[Detail]] = {
     StepName.DNS: DnsDetail,
     StepName.TCP: TcpDetail,
     StepName.TLS: TlsDetail,
     StepName.HTTP: HttpDetail,
+    StepName.QUIC: QuicDetail,
 }
 STEP_OF: Mapping[type[Detail], StepName] = {detail: step for step, detail in DETAILS.items()}
 
@@ -362,7 +388,7 @@ class Verdict:
     outcome: Outcome
     """`ok`, `blocked`, `down`, `refused` or `inconclusive`."""
     methods: tuple[Method, ...] = ()
-    """For `blocked` only: what was interfered with."""
+    """What was interfered with: for `blocked`, and `quic` beside `ok` where a page came over TCP and QUIC is cut."""
     confidence: Confidence | None = None
     """For `blocked` only."""
     reasons: tuple[Reason, ...]

@@ -45,6 +45,7 @@ class StepName(StrEnum):
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
+    QUIC = "quic"
 
 
 class Experiment(StrEnum):

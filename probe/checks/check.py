@@ -15,7 +15,7 @@ from probe.checks.together import together
 from probe.failure import Failure
 from probe.identity import new_id
 from probe.model import Measurement, Scheme, Target, Vantage
-from probe.steps import dns, http, tcp, tls
+from probe.steps import dns, http, quic, tcp, tls
 from probe.steps.network import Network
 from probe.steps.step import Attempt, Journal
 from probe.steps.stream import Stream
@@ -138,6 +138,8 @@ async def check_page(visit: Visit) -> http.Response | None:
     """`http://` and `https://`: is the page answered? A redirect is the next hop."""
     await reach_all(visit)
     response = await exchange(visit, [s for s in visit.streams if s.address not in visit.extra])
+    if response is not None and response.http3_port is not None and quic.available():
+        await greet_over_quic(visit, response.address, response.http3_port)
     await exchange(visit, [s for s in visit.streams if s.address in visit.extra])
     return response
 
@@ -231,6 +233,15 @@ async def exchange(visit: Visit, streams: Sequence[Stream]) -> http.Response | N
         if response is not None:
             return response
     return None
+
+
+async def greet_over_quic(visit: Visit, address: str, port: int) -> None:
+    """Shakes hands over QUIC, at the address that has just given the page."""
+    for number in range(1, visit.network.attempts + 1):
+        if number > 1:
+            await asyncio.sleep(visit.network.pause)
+        if await quic.shake_hands(visit.attempt(number), address, port, visit.target.host):
+            return
 
 
 def choose(addresses: Sequence[str], visit: Visit) -> list[str]:

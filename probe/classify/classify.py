@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from probe.classify.conditions import Evidence
 from probe.classify.facts import Case
 from probe.classify.notes import NOTES
-from probe.classify.rule import Rule
+from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import sentence
 from probe.classify.speed import is_slowed
@@ -26,19 +27,19 @@ def classify(measurement: Measurement, controls: Sequence[Measurement], host: Ho
     same = [(rule, evidence) for rule, evidence in held if rule.outcome is decisive.outcome]
     if decisive.outcome is not Outcome.BLOCKED:
         same = same[:1]
-    told = [(rule.code, rule.text, evidence) for rule, evidence in same]
+    told: list[tuple[Rule | Note, Evidence]] = list(same)
     told += [
-        (note.code, note.text, evidence)
+        (note, evidence)
         for note in NOTES
         if decisive.outcome in note.outcomes and (evidence := note.when(case)) is not None
     ]
     return Verdict(
         measurement_id=measurement.id,
         outcome=decisive.outcome,
-        methods=tuple(dict.fromkeys(rule.method for rule, _ in same if rule.method is not None)),
+        methods=tuple(dict.fromkeys(each.method for each, _ in told if each.method is not None)),
         confidence=_confidence(case, [rule for rule, _ in same]) if decisive.outcome is Outcome.BLOCKED else None,
         reasons=tuple(
-            Reason(code=code, text=sentence(text, case), observations=evidence) for code, text, evidence in told
+            Reason(code=each.code, text=sentence(each.text, case), observations=evidence) for each, evidence in told
         ),
         rules_version=RULES_VERSION,
         controls=tuple(dict.fromkeys(controls[number].vantage.name for number in case.opinion.compared)),

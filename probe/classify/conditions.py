@@ -19,7 +19,7 @@ from probe.classify.pages import Likeness, asks_for_a_human, compare
 from probe.classify.speed import is_slowed
 from probe.classify.weighing import NO_WAY_OUT
 from probe.failure import Failure
-from probe.model import HttpDetail, Observation, Scheme, TlsDetail
+from probe.model import HttpDetail, Observation, QuicDetail, Scheme, TlsDetail
 
 Evidence = tuple[int, ...]
 
@@ -311,6 +311,14 @@ def _http_fails(case: Case, *words: Failure) -> Evidence | None:
     failing = hop.failed is Layer.HTTP and hop.failure in words
     answered = any(peer.page is not None for peer in case.peers)
     return when(failing and answered, hop.failures)
+
+
+def quic_is_cut(case: Case) -> Evidence | None:
+    """QUIC fails here every time at an address where a control's handshake was completed."""
+    completed = [row for peer in case.peers for row in peer.quic if row.failure is None]
+    theirs = {row.detail.address for row in completed if isinstance(row.detail, QuicDetail)}
+    mine = tuple(row for row in case.end.quic if isinstance(row.detail, QuicDetail) and row.detail.address in theirs)
+    return when(len(mine) > 1 and all(row.failure is not None for row in mine), mine)
 
 
 def http_redirected_elsewhere(case: Case) -> Evidence | None:

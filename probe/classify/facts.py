@@ -14,7 +14,18 @@ from probe.address import is_global, parse
 from probe.classify.pages import Likeness, compare
 from probe.classify.weighing import NO_WAY_OUT, OF_THE_NAME, Opinion, Voice, weigh
 from probe.failure import Failure
-from probe.model import DnsDetail, Experiment, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
+from probe.model import (
+    DnsDetail,
+    Experiment,
+    Host,
+    HttpDetail,
+    Measurement,
+    Observation,
+    QuicDetail,
+    Scheme,
+    TcpDetail,
+    TlsDetail,
+)
 
 CERTIFICATE_FAILURES = frozenset(
     {Failure.SSL_INVALID_CERTIFICATE, Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY}
@@ -66,6 +77,10 @@ class Hop:
     @cached_property
     def http(self) -> tuple[Observation, ...]:
         return self._of(HttpDetail)
+
+    @cached_property
+    def quic(self) -> tuple[Observation, ...]:
+        return self._of(QuicDetail)
 
     @cached_property
     def addresses(self) -> frozenset[str]:

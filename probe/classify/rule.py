@@ -34,3 +34,5 @@ class Note:
     """The verdicts that it is told beside."""
     when: Callable[[Case], Evidence | None]
     text: str
+    method: Method | None = None
+    """What is interfered with, although the target is reached all the same."""

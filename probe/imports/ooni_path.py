@@ -20,6 +20,7 @@ from probe.model import (
     Experiment,
     HttpDetail,
     Observation,
+    QuicDetail,
     Scheme,
     StepName,
     Target,
@@ -292,3 +293,5 @@ def _operation(row: Row) -> tuple[object, ...]:
             return ("tls", tls.address, tls.port, tls.server_name)
         case HttpDetail() as http:
             return (http.address, http.url, http.method)
+        case QuicDetail() as quic:
+            return ("quic", quic.address, quic.port, quic.server_name)

@@ -15,6 +15,7 @@ from probe.model import (
     Measurement,
     Observation,
     Outcome,
+    QuicDetail,
     Result,
     TcpDetail,
     TlsDetail,
@@ -129,6 +130,9 @@ def _story(row: Observation) -> str:
             name = safe(tls.server_name or "no name")
             seen = f"{tls.tls_version}, certificate from {safe(tls.issuer or 'nobody', 80)}" if tls.tls_version else ""
             return f"TLS with {tls.address} as {name}: " + "; ".join(filter(None, (ended if row.failure else "", seen)))
+        case QuicDetail() as quic:
+            name = safe(quic.server_name or "no name")
+            return f"QUIC with {quic.address} port {quic.port} as {name}: {ended if row.failure else 'answered'}"
         case HttpDetail() as http:
             seen = f"{http.status} {safe(http.title or '', 60)}".rstrip() if http.status else ""
             length = f"{http.body_length} bytes" + (" and more" if http.body_truncated else "")

@@ -44,6 +44,10 @@ class Response:
 
     location: str | None
     """Where it redirects to."""
+    address: str
+    """Who answered."""
+    http3_port: int | None
+    """The UDP port at which the same host says that it speaks HTTP/3."""
 
 
 async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str], bool]) -> Response | None:
@@ -66,7 +70,8 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
         location = None
     elif current.failure is not None:
         return None
-    return Response(location=location)
+    http3_port = cast(HttpDetail, current.detail).http3_port if stream.tls is not None else None
+    return Response(location=location, address=stream.address, http3_port=http3_port)
 
 
 def _note_speed(current: Operation, stream: Stream, received: int) -> None:

@@ -44,6 +44,8 @@ class Golden:
     methods: tuple[str, ...] = ()
     confidence: str | None = None
     host: Host = ONLINE
+    note: str | None = None
+    """What is told beside it, and decides nothing."""
     controls_at: Vantage = CONTROL
 
 
@@ -71,6 +73,8 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.refused", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 451), []),
     Golden("tls.verified_page", HTTPS, well(), [well()]),
     Golden("tls.verified_page", HTTPS, well(), []),
+    Golden("tls.verified_page", HTTPS, well().quic(REAL, F.GENERIC_TIMEOUT, tries=2), [well().quic(REAL)], ("quic",), note="quic.blocked"),
+    Golden("tls.verified_page", HTTPS, well().quic(REAL, F.GENERIC_TIMEOUT, tries=2), [well().quic(REAL, F.GENERIC_TIMEOUT, tries=2)]),
     Golden("tls.verified_page", HTTPS, well(REAL2), [well(REAL)]),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 403), [Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 403)]),
     Golden("tls.verified_page", HTTP, well_in_clear(status=301, location="https://line.me/").redirected("line.me").dns(REAL).tcp(REAL).tls(REAL).http(REAL), []),

@@ -15,6 +15,7 @@ from probe.model import (
     HttpDetail,
     Measurement,
     Observation,
+    QuicDetail,
     Scheme,
     Target,
     TcpDetail,
@@ -158,6 +159,9 @@ class Saw:
             replace(row, runtime=self.waited if frozen else 0.006 + seconds) for row in self.rows[rows:]
         ]
         return self
+
+    def quic(self, address: str, failure: Failure | None = None, *, tries: int = 1) -> Saw:
+        return self._row(QuicDetail(address=address, port=443, server_name=self.host or "line.me"), failure, tries)
 
     def redirected(self, host: str) -> Saw:
         """What follows happened one hop further, at another host."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.classify import RULES, classify
+from probe.classify import NOTES, RULES, classify
 from probe.model import Confidence, Measurement, Method, Observation, Outcome, Target
 from tests.classify.golden import GOLDEN, Golden
 from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, NAME, ONLINE, TCP, TLS, Saw
@@ -24,9 +24,12 @@ def test_golden_case(golden: Golden) -> None:
     assert verdict.outcome is rule.outcome
     assert tuple(method.value for method in verdict.methods) == golden.methods
     assert len({reason.code for reason in verdict.reasons}) == len(verdict.reasons)
+    assert {reason.code for reason in verdict.reasons} & NOTED == ({golden.note} - {None})
     assert (verdict.confidence.value if verdict.confidence else None) == golden.confidence
     assert "{" not in verdict.reasons[0].text
 
+
+NOTED = {note.code for note in NOTES}
 
 # Rules that never decide, since another that comes before them holds whenever they do: they add their method.
 _ADDED = {"tcp.fails_at_true_address", "tls.fails_at_true_address", "http.fails_at_true_address"}
@@ -63,7 +66,9 @@ def test_there_is_always_a_verdict_whose_reasons_show_it(
     known = {row.id for row in measurement.observations}
     assert verdict.reasons
     assert all(set(reason.observations) <= known for reason in verdict.reasons)
-    assert (verdict.outcome is Outcome.BLOCKED) == bool(verdict.methods) == isinstance(verdict.confidence, Confidence)
+    expected = {Outcome.BLOCKED: verdict.methods != (), Outcome.OK: set(verdict.methods) <= {Method.QUIC}}
+    assert expected.get(verdict.outcome, verdict.methods == ())
+    assert (verdict.outcome is Outcome.BLOCKED) == isinstance(verdict.confidence, Confidence)
     if verdict.outcome is Outcome.BLOCKED:
         assert any(reason.observations for reason in verdict.reasons)
     assert all(isinstance(method, Method) for method in verdict.methods)

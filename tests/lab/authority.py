@@ -12,10 +12,16 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import trustme
+from aioquic.quic.configuration import QuicConfiguration
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from tests.lab.spec import Certificate
 
@@ -36,6 +42,13 @@ class Authorities:
     def trusted(self) -> bytes:
         """The roots that every host trusts, PEM."""
         return self._lab.cert_pem.bytes() + self._state.cert_pem.bytes()
+
+    def show(self, configuration: QuicConfiguration, name: str) -> None:
+        """Makes a QUIC server show a good certificate for a name."""
+        issued = self._issue(name, Certificate.GOOD)
+        first, *others = (x509.load_pem_x509_certificate(pem.bytes()) for pem in issued.cert_chain_pems)
+        configuration.certificate, configuration.certificate_chain = first, others
+        configuration.private_key = load_pem_private_key(issued.private_key_pem.bytes(), None)
 
     def _context(self, name: str, kind: Certificate) -> ssl.SSLContext:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

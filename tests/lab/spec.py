@@ -83,6 +83,8 @@ class Site:
     """Accepts connections and never says a byte."""
     relay: str | None = None
     """Passes everything through to the same port of this address."""
+    http3: bool = False
+    """Answers QUIC handshakes on the same port, and says so in its pages."""
     published: bool = True
     """Its addresses are in the DNS under its name."""
 

@@ -13,12 +13,15 @@ import socket
 import ssl
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from aioquic.asyncio.server import QuicServer
+from aioquic.quic.configuration import QuicConfiguration
 
 from tests.lab.authority import Authorities
 from tests.lab.spec import CLIENT, Ending, Page, Site
@@ -62,6 +65,7 @@ class Web:
     def __init__(self, authorities: Authorities) -> None:
         self._authorities = authorities
         self._servers: list[asyncio.Server] = []
+        self._datagrams: list[asyncio.DatagramTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def become(self, sites: Sequence[Site]) -> None:
@@ -71,11 +75,16 @@ class Web:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for transport in self._datagrams:
+            transport.close()
         self._servers.clear()
+        self._datagrams.clear()
         places: dict[tuple[str, int], list[Site]] = {}
         for site in sites:
             for address in site.addresses:
                 places.setdefault((address, site.port), []).append(site)
+        for address, port, site in ((a, s.port, s) for s in sites if s.http3 for a in s.addresses):
+            self._datagrams.append(await self._serve_quic(address, port, site))
         for (address, port), here in places.items():
             place = Place(here, self._authorities)
             self._servers.append(
@@ -86,6 +95,14 @@ class Web:
                     limit=_LONGEST_HEAD,
                 )
             )
+
+    async def _serve_quic(self, address: str, port: int, site: Site) -> asyncio.DatagramTransport:
+        configuration = QuicConfiguration(is_client=False, alpn_protocols=["h3"])
+        self._authorities.show(configuration, site.name)
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            partial(QuicServer, configuration=configuration), sock=listening_socket(address, port, socket.SOCK_DGRAM)
+        )
+        return transport
 
     async def _serve(self, place: Place, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -144,7 +161,9 @@ class Place:
         site = self._site(host.rpartition(":")[0] or host)
         is_client = writer.get_extra_info("peername")[0] in CLIENT
         usual = site.for_client if site.for_client is not None and is_client else site.page
-        return dict(site.paths).get(path, usual)
+        page = dict(site.paths).get(path, usual)
+        offer = (("alt-svc", f'h3=":{site.port}"; ma=86400'),) if site.http3 else ()
+        return replace(page, headers=(*page.headers, *offer))
 
     async def _serve_h1(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:

@@ -113,7 +113,7 @@ CREATE TABLE "control_observation" (
    "received" INTEGER,
    "received_after" REAL,
    PRIMARY KEY ("measurement_id", "id"),
-   CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic'))
 );
 
 CREATE TABLE "measurement" (
@@ -175,7 +175,7 @@ CREATE TABLE "observation" (
    "received" INTEGER,
    "received_after" REAL,
    PRIMARY KEY ("measurement_id", "id"),
-   CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic'))
 );
 
 CREATE TABLE "reason" (

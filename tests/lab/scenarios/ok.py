@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.lab.scenarios.scenario import (
     HEADERS,
     PAGE,
@@ -199,6 +201,18 @@ OK: tuple[Scenario, ...] = (
         "https://ok-control-down-https.example/",
         control=Control.DOWN,
     ),
+    Scenario(
+        id="quic-drop",
+        spec=Spec(
+            sites=(replace(https("quic-drop.example", at(42)), http3=True),),
+            rules=(Rule(when=To(addresses=(at(42),), port=443, protocol="udp"), do=Drop()),),
+        ),
+        targets=("https://quic-drop.example/",),
+        outcome="ok",
+        methods=("quic",),
+        reason="quic.blocked",
+    ),
+    ok("ok-quic", Spec(sites=(replace(https("ok-quic.example", at(43)), http3=True),)), "https://ok-quic.example/"),
     ok(
         "ok-other-name-censored",
         Spec(

@@ -2,12 +2,13 @@
 
 from probe.classify.classify import classify, is_suspicious
 from probe.classify.controls import speaks_alone
-from probe.classify.facts import Case, Hop, Layer, addresses_in_doubt
+from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import plain
 from probe.classify.speed import is_slowed
+from probe.classify.turning import what_would_change
 
 __all__ = [
     "NOTES",
@@ -17,6 +18,7 @@ __all__ = [
     "Hop",
     "Layer",
     "Note",
+    "Path",
     "Rule",
     "addresses_in_doubt",
     "classify",
@@ -24,4 +26,5 @@ __all__ = [
     "is_suspicious",
     "plain",
     "speaks_alone",
+    "what_would_change",
 ]

@@ -60,7 +60,7 @@ def explain(
 ) -> int:
     """The evidence behind one verdict, step by step."""
     from probe.form import dumps, explain_json
-    from probe.report.terminal import explain_lines
+    from probe.report.explanation import explain_lines
     from probe.store import StoreError
 
     with open_database(db, config) as store:

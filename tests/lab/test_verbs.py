@@ -237,6 +237,8 @@ def test_explain(town: World, few: Finished) -> None:
     assert (text.returncode, text.stderr) == (0, "")
     for part in (blocked["target"], "BLOCKED", blocked["confidence"], *(r["text"] for r in blocked["reasons"])):
         assert part in text.stdout
+    for heading in ("What would change it:", "Side by side, at", "to find out what it is that fails:"):
+        assert heading in text.stdout
     for row in blocked["observations"]:
         assert re.search(rf"^ +{row['id']} .*{re.escape(row['failure'] or '')}", text.stdout, re.MULTILINE)
     told = lines(probe(town, "explain", blocked["measurement_id"], "--json", *database))

@@ -64,7 +64,9 @@ def test_a_handshake(attempt: Attempt, authority: trustme.CA) -> None:
 
 
 @pytest.mark.parametrize("protocol", [asyncio.DatagramProtocol, Garbage])
-def test_silence_and_garbage_end_with_the_deadline(attempt: Attempt, protocol: Protocol) -> None:
+def test_silence_and_garbage_end_with_the_deadline(
+    attempt: Attempt, protocol: Callable[[], asyncio.DatagramProtocol]
+) -> None:
     assert shake(attempt, protocol)[:2] == (False, Failure.GENERIC_TIMEOUT)
 
 

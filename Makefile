@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs bench clean
+.PHONY: run test demo lint docs soak bench clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -24,6 +24,9 @@ lint: $(DEV_READY)  ## style, types, import laws
 
 docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the README
 	@$(BIN)/python docs/write.py
+
+soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with all cores loaded; about an hour
+	@$(BIN)/python -m tests.lab.soak
 
 bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
 	@$(BIN)/python -m bench

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.scenarios import SCENARIOS
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -33,6 +35,16 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_readme_has_links() -> None:
     """Without any, the test above would say nothing."""
     assert len(_LINK.findall((ROOT / "README.md").read_text("utf-8"))) > 3
+
+
+def test_the_comparison_says_what_the_scenarios_test() -> None:
+    outcomes = {scenario.id: scenario.outcome for scenario in SCENARIOS}
+    rows = [row.split(" | ") for row in (ROOT / "docs" / "comparison.md").read_text("utf-8").splitlines()]
+    told = [(re.findall("`([^`]+)`", row[1]), re.findall("`([^`]+)`", row[3])) for row in rows if len(row) == 5]
+    assert len(told) > 20
+    for scenarios, said in told[1:]:
+        assert scenarios
+        assert {outcomes[name] for name in scenarios} == {said[0]}
 
 
 def test_make_targets_exist() -> None:

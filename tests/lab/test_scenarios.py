@@ -5,8 +5,9 @@ Rows that can share a world do, and are checked side by side; the others get a w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -63,48 +64,68 @@ def tell(world: World, scenario: Scenario) -> Told:
     return checked, results, explained
 
 
-@pytest.fixture(scope="module")
-def told(lab: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Told]]:
-    """What was said of every scenario that was asked for."""
-    asked = [getattr(item, "callspec", None) for item in request.session.items if item.module is request.module]
-    wanted = [call.params["scenario"] for call in asked if call is not None]
-    together = [scenario for scenario in wanted if shares_a_world(scenario)]
+def tell_all(scenarios: Sequence[Scenario]) -> dict[str, Told]:
+    """What is said of every scenario: of those that can share a world side by side, of the others one by one."""
+    together = [scenario for scenario in scenarios if shares_a_world(scenario)]
     with World() as world, control(world), fooled_control(world), neutral_control(world):
         world.become(merged(*(scenario.spec for scenario in together)) if together else world.spec)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             said = dict(zip((s.id for s in together), pool.map(lambda s: tell(world, s), together), strict=True))
-        for scenario in wanted:
+        for scenario in scenarios:
             if scenario not in together:
                 world.become(scenario.spec)
                 said[scenario.id] = tell(world, scenario)
-        yield said
+    return said
+
+
+def faults(scenario: Scenario, said: Told) -> Iterator[str]:
+    """What is wrong with what was said of a scenario, each with what was seen."""
+    checked, results, explained = said
+    found = lines(checked)
+    if checked.returncode != scenario.exit_status or not found:
+        yield f"exit status {checked.returncode}, {len(found)} lines: {checked.stderr}"
+    for line in found:
+        yield from (f"{fault}; {story(line)}" for fault in _line_faults(scenario, line))
+    if scenario.exit_status == 75 or not found:
+        return  # nothing was measured, so there is nothing to read back
+    by_id = {line["measurement_id"]: line for line in found}
+    if {line["measurement_id"]: line for line in lines(results)} != by_id:
+        yield "results tells it otherwise"
+    if scenario.outcome.upper() not in explained.stdout.splitlines()[0]:
+        yield f"explain says {explained.stdout.splitlines()[0]}"
+    if any(reason["text"] not in explained.stdout for reason in found[0]["reasons"]):
+        yield "explain leaves out a reason"
+
+
+def _line_faults(scenario: Scenario, line: dict[str, Any]) -> Iterator[str]:
+    if line["outcome"] != scenario.outcome or set(line["methods"]) != set(scenario.methods):
+        yield f"{line['outcome']} {line['methods']}"
+    elif scenario.confidence and _CONFIDENCE.index(line["confidence"]) < _CONFIDENCE.index(scenario.confidence):
+        yield f"only {line['confidence']}"
+    if scenario.reason is not None and scenario.reason not in codes(line):
+        yield f"without {scenario.reason}"
+
+
+def story(line: dict[str, Any]) -> str:
+    """A verdict line in short."""
+    rows = "\n".join(
+        f"{row['step']} {row['experiment'] or ''} {row['hop']} {row['attempt']} {row['failure']}"
+        for row in line["observations"]
+    )
+    return f"{line['target']}: {codes(line)}\n{rows}"
+
+
+@pytest.fixture(scope="module")
+def told(lab: None, request: pytest.FixtureRequest) -> dict[str, Told]:
+    """What was said of every scenario that was asked for."""
+    asked = [getattr(item, "callspec", None) for item in request.session.items if item.module is request.module]
+    return tell_all([call.params["scenario"] for call in asked if call is not None])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
 @pytest.mark.timeout(900)
 def test_scenario(told: dict[str, Told], scenario: Scenario) -> None:
-    checked, results, explained = told[scenario.id]
-    assert checked.returncode == scenario.exit_status, checked.stderr
-    found = lines(checked)
-    assert found, checked.stderr
-    for line in found:
-        story = "\n".join(
-            f"{row['step']} {row['hop']} {row['attempt']} {row['failure']}" for row in line["observations"]
-        )
-        said = f"{codes(line)}\n{story}"
-        assert line["outcome"] == scenario.outcome, said
-        assert set(line["methods"]) == set(scenario.methods), said
-        if scenario.confidence is not None:
-            assert _CONFIDENCE.index(line["confidence"]) >= _CONFIDENCE.index(scenario.confidence), said
-        if scenario.reason is not None:
-            assert scenario.reason in codes(line), said
-    if scenario.exit_status == 75:
-        return  # nothing was measured, so there is nothing to read back
-    by_id = {line["measurement_id"]: line for line in found}
-    assert {line["measurement_id"]: line for line in lines(results)} == by_id
-    assert scenario.outcome.upper() in explained.stdout.splitlines()[0]
-    for reason in found[0]["reasons"]:
-        assert reason["text"] in explained.stdout
+    assert "\n".join(faults(scenario, told[scenario.id])) == ""
 
 
 def test_every_scenario_has_a_name_of_its_own() -> None:

@@ -60,6 +60,8 @@ class Experiment(StrEnum):
     """The same address was asked under a name that nobody blocks."""
     REPEAT = "repeat"
     """Nothing: the same once more, after a longer pause."""
+    HOP_LIMIT = "hop_limit"
+    """The packets could go only so far: who answers, although they cannot arrive, sits on the way."""
 
 
 class Outcome(StrEnum):

@@ -54,6 +54,8 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
     async with operation(attempt, detail, attempt.network.timeouts.http) as current:
+        if attempt.hop_limit is not None:
+            stream.limit(attempt.hop_limit)
         await _exchange(current, detail, stream, url)
         location = cast(HttpDetail, current.detail).location
         if location is not None and not leads(location):

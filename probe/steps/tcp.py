@@ -7,6 +7,7 @@ import socket
 
 from probe.address import parse
 from probe.model import TcpDetail
+from probe.steps import hop_limit
 from probe.steps.step import Attempt, operation
 from probe.steps.stream import Stream
 
@@ -22,14 +23,18 @@ async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
         return None
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     stream: Stream | None = None
-    async with operation(attempt, TcpDetail(address=address, port=port), network.timeouts.tcp):
+    async with operation(attempt, TcpDetail(address=address, port=port), network.timeouts.tcp) as current:
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if attempt.hop_limit is not None:
+                hop_limit.impose(sock, attempt.hop_limit)
             await asyncio.get_running_loop().sock_connect(sock, (address, port))
             stream = Stream(sock, address, port)
         finally:
             if stream is None:
+                if attempt.hop_limit is not None:
+                    current.router = hop_limit.expired_at(sock, attempt.hop_limit)
                 sock.close()
     return stream

@@ -2,5 +2,6 @@
 
 from probe.checks.check import CHECKS, measure
 from probe.checks.follow_up import follow_up
+from probe.checks.locate import locate
 
-__all__ = ["CHECKS", "follow_up", "measure"]
+__all__ = ["CHECKS", "follow_up", "locate", "measure"]

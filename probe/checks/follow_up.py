@@ -7,11 +7,11 @@ Law: each isolates one possible trigger by changing one thing, and is an observa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from probe.address import parse
-from probe.checks.check import ask_for_page, onward_from
+from probe.checks.check import alpn, ask_for_page, onward_from
 from probe.classify import Case, Hop, Layer
 from probe.model import Experiment, Host, Measurement, Scheme, Target, TcpDetail
 from probe.steps import dns, tcp, tls
@@ -44,8 +44,8 @@ class Inquiry:
     def hop(self) -> Hop:
         return self.case.end
 
-    def attempt(self, experiment: Experiment) -> Attempt:
-        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment)
+    def attempt(self, experiment: Experiment, hop_limit: int | None = None) -> Attempt:
+        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment, hop_limit=hop_limit)
 
     @property
     def left(self) -> int:
@@ -60,6 +60,19 @@ async def follow_up(
 
     Raises HostExhaustedError as `measure` does.
     """
+    if measurement.target.scheme is Scheme.DNS:
+        return measurement  # it was a mere question
+    return await inquire(measurement, controls, host, network, _inquire)
+
+
+async def inquire(
+    measurement: Measurement,
+    controls: Sequence[Measurement],
+    host: Host,
+    network: Network,
+    ask: Callable[[Inquiry], Awaitable[None]],
+) -> Measurement:
+    """The measurement with what `ask` observes besides."""
     case = Case.of(measurement, controls, host)
     target = target_of(case, case.end.index)
     if target is None:
@@ -67,7 +80,7 @@ async def follow_up(
     journal = Journal.going_on(measurement, network)
     inquiry = Inquiry(case, target, journal, replace(network, named=None), dns.Listening())
     try:
-        await _inquire(inquiry)
+        await ask(inquiry)
     finally:
         await inquiry.listening.finish(0)
     return replace(
@@ -178,10 +191,9 @@ async def _visit(inquiry: Inquiry, experiment: Experiment, address: str, target:
 
 
 async def _converse(attempt: Attempt, stream: Stream, target: Target) -> None:
-    if target.scheme in (Scheme.TLS, Scheme.HTTPS):
-        alpn = tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
-        if not await tls.handshake(attempt, stream, target.host, alpn):
-            return
+    secure = target.scheme in (Scheme.TLS, Scheme.HTTPS)
+    if secure and not await tls.handshake(attempt, stream, target.host, alpn(target)):
+        return
     if target.scheme in (Scheme.HTTP, Scheme.HTTPS):
         await ask_for_page(attempt, stream, target)
 
@@ -193,10 +205,8 @@ def _failing_address(hop: Hop) -> str | None:
 
 
 def target_of(case: Case, index: int) -> Target | None:
-    """What was asked for at a hop: the target itself, or where its redirects led. None for a mere question."""
+    """What was asked for at a hop: the target itself, or where its redirects led. None where that is not known."""
     target = case.mine.measurement.target
-    if target.scheme is Scheme.DNS:
-        return None
     for hop in case.mine.hops[:index]:
         location = hop.page.location if hop.page is not None else None
         onward = onward_from(target, location) if location is not None else None

@@ -2,8 +2,23 @@
 
 from probe.classify.classify import classify
 from probe.classify.facts import Case, Hop, Layer, addresses_in_doubt
+from probe.classify.location import Location, Sweep, located, location_of
 from probe.classify.rule import Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import plain
 
-__all__ = ["RULES", "RULES_VERSION", "Case", "Hop", "Layer", "Rule", "addresses_in_doubt", "classify", "plain"]
+__all__ = [
+    "RULES",
+    "RULES_VERSION",
+    "Case",
+    "Hop",
+    "Layer",
+    "Location",
+    "Rule",
+    "Sweep",
+    "addresses_in_doubt",
+    "classify",
+    "located",
+    "location_of",
+    "plain",
+]

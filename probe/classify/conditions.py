@@ -22,7 +22,7 @@ from probe.model import HttpDetail, Observation, Scheme, TlsDetail
 Evidence = tuple[int, ...]
 
 _REFUSALS = frozenset({401, 403, 429, 451, 503})
-_UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
+UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
 _NO_WAY_OUT = frozenset({Failure.NETWORK_UNREACHABLE, Failure.NETWORK_DOWN, Failure.ADDRESS_NOT_AVAILABLE})
 CUT = frozenset({Failure.CONNECTION_RESET, Failure.CONNECTION_ABORTED})
 
@@ -251,7 +251,7 @@ def tcp_refused(case: Case) -> Evidence | None:
 
 
 def tcp_unreachable(case: Case) -> Evidence | None:
-    return _tcp_fails(case, *_UNREACHABLE)
+    return _tcp_fails(case, *UNREACHABLE)
 
 
 def _tcp_fails(case: Case, *words: Failure) -> Evidence | None:

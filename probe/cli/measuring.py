@@ -30,6 +30,7 @@ def check(
     ],
     json: options.Json = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
+    locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     timeout: options.Timeout = None,
@@ -58,6 +59,7 @@ def check(
         pace=Pace(concurrency=len(found)),
         jitter=0.0,
         json=json,
+        locate=locate,
     )
     return carry_out(job)
 
@@ -85,6 +87,7 @@ def run(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the last run that was cut short.")] = False,
     json: options.Json = False,
+    locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     timeout: options.Timeout = None,
@@ -115,6 +118,7 @@ def run(
         pace=pace,
         jitter=_JITTER,
         json=json,
+        locate=locate,
         resume=resume,
     )
     return carry_out(job)
@@ -132,6 +136,7 @@ def _job(
     pace: Pace,
     jitter: float,
     json: bool,
+    locate: bool,
     resume: bool = False,
 ) -> Job:
     from probe.cli.session import Job
@@ -150,6 +155,7 @@ def _job(
         jitter=jitter,
         database=database,
         json=json,
+        locate=locate,
         resume=resume,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from probe.classify import plain
+from probe.classify import located, plain
 from probe.form import time_text
 from probe.model import (
     DnsDetail,
@@ -41,6 +41,8 @@ def verdict_lines(result: Result) -> Iterator[Text]:
     yield head
     for reason in verdict.reasons:
         yield Text(f"{'':{_WIDTH}}  {safe(reason.text)}", style="dim")
+    if (place := located(result.measurement)) is not None:
+        yield Text(f"{'':{_WIDTH}}  {safe(place)}", style="dim")
 
 
 def result_line(result: Result) -> Text:
@@ -84,6 +86,8 @@ def explain_lines(result: Result) -> Iterator[str]:
     for reason in verdict.reasons:
         numbers = ", ".join(map(str, reason.observations))
         yield f"  {safe(reason.text)}" + (f"  [{reason.code}; steps {numbers}]" if numbers else f"  [{reason.code}]")
+    if (place := located(measurement)) is not None:
+        yield f"  {safe(place)}"
     yield ""
     yield "What was done from here:"
     yield from _steps(measurement)
@@ -109,8 +113,10 @@ def _steps(measurement: Measurement) -> Iterator[str]:
         if row.hop != hop:
             hop = row.hop
             yield f"  redirected (hop {hop}):"
-        again = f", try {row.attempt}" if row.attempt > 1 else ""
-        yield f"  {row.id:>3}  {row.started:7.3f} s  {_story(row)}  ({row.runtime * 1000:.0f} ms{again})"
+        more = f", try {row.attempt}" if row.attempt > 1 else ""
+        more += f", hop limit {row.hop_limit}" if row.hop_limit is not None else ""
+        more += f", expired at {safe(row.router)}" if row.router is not None else ""
+        yield f"  {row.id:>3}  {row.started:7.3f} s  {_story(row)}  ({row.runtime * 1000:.0f} ms{more})"
 
 
 def _story(row: Observation) -> str:

@@ -36,8 +36,8 @@ Locate = Annotated[
     bool,
     typer.Option(
         "--locate",
-        help="Where a target is blocked, find out where on the path. Takes some seconds and some dozens of connections"
-        " more, and records the routers on the path by address, but none of your own network.",
+        help="Where a target is blocked, find out where on the path. Takes up to half a minute and some dozens of"
+        " connections more, and records the routers on the path by address, but none of your own network.",
     ),
 ]
 Lists = Annotated[

@@ -52,7 +52,7 @@ def lift(sock: socket.socket) -> None:
 def expired_at(sock: socket.socket, hops: int) -> str | None:
     """The router that reported a packet of this socket as expired, as it is recorded; None where none has.
 
-    Takes the reports that wait off the socket. Linux keeps them for datagrams, and since 5.18 for connections that are
+    Takes the reports that wait off the socket. Linux keeps them for datagrams, and since 5.8 for connections that are
     being made; of one that is open it only makes the next read fail with EHOSTUNREACH.
     """
     found: Address | None = None

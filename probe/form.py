@@ -33,6 +33,8 @@ _COMMON: dict[str, Any] = {
     "attempt": int,
     "hop": int,
     "experiment": Experiment | None,
+    "hop_limit": int | None,
+    "router": str | None,
     "failure": Failure | None,
     "error": str | None,
 }
@@ -67,6 +69,8 @@ def observation_json(observation: Observation) -> dict[str, Any]:
         "attempt": observation.attempt,
         "hop": observation.hop,
         "experiment": observation.experiment.value if observation.experiment else None,
+        "hop_limit": observation.hop_limit,
+        "router": observation.router,
         "failure": observation.failure.value if observation.failure else None,
         "error": observation.error,
     }

@@ -336,6 +336,13 @@ class Observation:
     """0 for the target itself, 1 for where its redirect led, and so on."""
     experiment: Experiment | None = None
     """What was changed, where the operation is a follow-up; absent in the check itself."""
+    hop_limit: int | None = None
+    """How many hops its packets could go (TTL of IPv4, hop limit of IPv6), where that was kept small on purpose: with 3
+    they expire at the third router. Absent where they could go any way."""
+    router: str | None = None
+    """Where its packet expired, as the router there reported it: an address, or what its range is for where that is no
+    public one, or `own network` where it would tell where the vantage point is. Absent where nothing was reported; of
+    an open connection the kernel tells no router, and such a report is the failure `host_unreachable` alone."""
     failure: Failure | None = None
     """Why it did not succeed, a word of OONI's df-007; absent when it did."""
     error: str | None = None

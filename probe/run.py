@@ -14,10 +14,10 @@ from typing import Any, Protocol, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
-from probe.checks import NeutralGround, follow_up, measure
+from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
 from probe.classify import addresses_in_doubt, classify, is_suspicious
-from probe.model import Host, Measurement, Result, Scheme, Target, Vantage
+from probe.model import Host, Measurement, Outcome, Result, Scheme, Target, Vantage
 from probe.plan import Task
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
@@ -62,6 +62,8 @@ class Runner:
     pace: Pace
     controls: Sequence[Control]
     sink: Callable[[Result], Awaitable[None]]
+    locate: bool = False
+    """Whether to find out where on the path a block sits."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     _hosts: dict[str, asyncio.Semaphore] = field(default_factory=dict)
@@ -112,6 +114,9 @@ class Runner:
                 lambda: follow_up(seen, controls, self.host, self.network, self._find_neutral_ground)
             )
             verdict = classify(here, controls, self.host)
+        if self.locate and verdict.outcome is Outcome.BLOCKED:
+            found = here
+            here = await _patiently(lambda: locate(found, controls, self.host, self.network))
         await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
 
     async def _measure_here(self, target: Target) -> Measurement | None:

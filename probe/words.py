@@ -77,6 +77,8 @@ class Experiment(StrEnum):
     """Nothing: the same page once more, for how fast it comes."""
     REPEAT = "repeat"
     """Nothing: the same once more, after a longer pause."""
+    HOP_LIMIT = "hop_limit"
+    """The packets could go only so far: who answers, although they cannot arrive, sits on the way."""
 
 
 class Outcome(StrEnum):

@@ -3,5 +3,6 @@
 from probe.checks.check import CHECKS, measure
 from probe.checks.follow_up import follow_up
 from probe.checks.inquiry import NeutralGround
+from probe.checks.locate import locate
 
-__all__ = ["CHECKS", "NeutralGround", "follow_up", "measure"]
+__all__ = ["CHECKS", "NeutralGround", "follow_up", "locate", "measure"]

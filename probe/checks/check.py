@@ -205,7 +205,7 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
         return None
     good = target.scheme not in _SECURE
     try:
-        good = good or await tls.handshake(attempt, stream, target.host, _alpn(target))
+        good = good or await tls.handshake(attempt, stream, target.host, alpn(target))
     finally:
         if not good:
             stream.close()
@@ -215,7 +215,8 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
     return stream
 
 
-def _alpn(target: Target) -> tuple[str, ...]:
+def alpn(target: Target) -> tuple[str, ...]:
+    """The protocols that are offered in a handshake for a target."""
     return tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
 
 

@@ -11,12 +11,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from probe.address import parse
-from probe.checks.inquiry import VISIT, Change, FindNeutralGround, Inquiry, answered, failing_address, target_of
-from probe.classify import Case, Hop, Layer, is_slowed
+from probe.checks.inquiry import (
+    VISIT,
+    Change,
+    FindNeutralGround,
+    Inquiry,
+    answered,
+    failing_address,
+    inquire,
+    target_of,
+)
+from probe.classify import Hop, Layer, is_slowed
 from probe.model import Experiment, Host, Measurement, Scheme
 from probe.steps import dns
 from probe.steps.network import Network, Resolver
-from probe.steps.step import Journal
 
 OTHER_NAME = "example.org"
 """A name that nobody blocks, reserved for such use (RFC 6761 §6.5)."""
@@ -39,23 +47,9 @@ async def follow_up(
 
     Raises HostExhaustedError as `measure` does.
     """
-    case = Case.of(measurement, controls, host)
-    target = target_of(case, case.end.index)
-    if target is None:
-        return measurement
-    journal = Journal.going_on(measurement, network)
-    inquiry = Inquiry(case, target, journal, replace(network, named=None), dns.Listening(), find_neutral_ground)
-    try:
-        await _inquire(inquiry)
-    finally:
-        await inquiry.listening.finish(0)
-    return replace(
-        measurement,
-        runtime=journal.elapsed(),
-        observations=journal.observations(),
-        bodies={**measurement.bodies, **journal.bodies},
-        certificates={**measurement.certificates, **journal.certificates},
-    )
+    if measurement.target.scheme is Scheme.DNS:
+        return measurement  # it was a mere question
+    return await inquire(measurement, controls, host, network, _inquire, find_neutral_ground)
 
 
 async def _inquire(inquiry: Inquiry) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from probe.checks.check import ask_for_page, onward_from
+from probe.checks.check import alpn, ask_for_page, onward_from
 from probe.classify import Case, Hop
-from probe.model import Experiment, Observation, Scheme, Target, TcpDetail
+from probe.model import Experiment, Host, Measurement, Observation, Scheme, Target, TcpDetail
 from probe.steps import dns, tcp, tls
 from probe.steps.network import Network
 from probe.steps.step import Attempt, Journal
@@ -68,8 +68,8 @@ class Inquiry:
     def hop(self) -> Hop:
         return self.case.end
 
-    def attempt(self, experiment: Experiment) -> Attempt:
-        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment)
+    def attempt(self, experiment: Experiment, hop_limit: int | None = None) -> Attempt:
+        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment, hop_limit=hop_limit)
 
     def affords(self, operations: int) -> bool:
         """Whether so many operations may still be made."""
@@ -84,6 +84,38 @@ class Inquiry:
         before = len(self.journal.rows)
         await _visit(self.attempt(change.experiment), change, address, target or self.target)
         return self.journal.rows[before:]
+
+
+async def _nowhere(_: Scheme) -> Sequence[NeutralGround]:
+    return ()
+
+
+async def inquire(
+    measurement: Measurement,
+    controls: Sequence[Measurement],
+    host: Host,
+    network: Network,
+    ask: Callable[[Inquiry], Awaitable[None]],
+    find_neutral_ground: FindNeutralGround = _nowhere,
+) -> Measurement:
+    """The measurement with what `ask` observes besides. Raises HostExhaustedError as `measure` does."""
+    case = Case.of(measurement, controls, host)
+    target = target_of(case, case.end.index)
+    if target is None:
+        return measurement
+    journal = Journal.going_on(measurement, network)
+    inquiry = Inquiry(case, target, journal, replace(network, named=None), dns.Listening(), find_neutral_ground)
+    try:
+        await ask(inquiry)
+    finally:
+        await inquiry.listening.finish(0)
+    return replace(
+        measurement,
+        runtime=journal.elapsed(),
+        observations=journal.observations(),
+        bodies={**measurement.bodies, **journal.bodies},
+        certificates={**measurement.certificates, **journal.certificates},
+    )
 
 
 def answered(rows: Sequence[Observation]) -> bool:
@@ -108,8 +140,7 @@ async def _visit(attempt: Attempt, change: Change, address: str, target: Target)
 async def _converse(attempt: Attempt, stream: Stream, change: Change, target: Target) -> None:
     asked = replace(target, host=change.host, path="/") if change.host is not None else target
     if target.scheme in (Scheme.TLS, Scheme.HTTPS):
-        alpn = tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
-        good = await tls.handshake(attempt, stream, change.server_name or asked.host, alpn)
+        good = await tls.handshake(attempt, stream, change.server_name or asked.host, alpn(target))
         if not good and not (change.server_name and stream.tls is not None and stream.tls.version()):
             return
     if target.scheme in (Scheme.HTTP, Scheme.HTTPS):
@@ -123,10 +154,8 @@ def failing_address(hop: Hop) -> str | None:
 
 
 def target_of(case: Case, index: int) -> Target | None:
-    """What was asked for at a hop: the target itself, or where its redirects led. None for a mere question."""
+    """What was asked for at a hop: the target itself, or where its redirects led. None where that is not known."""
     target = case.mine.measurement.target
-    if target.scheme is Scheme.DNS:
-        return None
     for hop in case.mine.hops[:index]:
         location = hop.page.location if hop.page is not None else None
         onward = onward_from(target, location) if location is not None else None

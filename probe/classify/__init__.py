@@ -3,6 +3,7 @@
 from probe.classify.classify import classify, is_suspicious
 from probe.classify.controls import speaks_alone
 from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
+from probe.classify.location import Location, Sweep, located, location_of
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
@@ -17,13 +18,17 @@ __all__ = [
     "Case",
     "Hop",
     "Layer",
+    "Location",
     "Note",
     "Path",
     "Rule",
+    "Sweep",
     "addresses_in_doubt",
     "classify",
     "is_slowed",
     "is_suspicious",
+    "located",
+    "location_of",
     "plain",
     "speaks_alone",
     "what_would_change",

@@ -24,7 +24,7 @@ from probe.model import HttpDetail, Observation, QuicDetail, Scheme, TlsDetail
 Evidence = tuple[int, ...]
 
 _REFUSALS = frozenset({401, 403, 429, 451, 503})
-_UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
+UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
 CUT = frozenset({Failure.CONNECTION_RESET, Failure.CONNECTION_ABORTED})
 
 
@@ -237,7 +237,7 @@ def tcp_refused(case: Case) -> Evidence | None:
 
 
 def tcp_unreachable(case: Case) -> Evidence | None:
-    return _tcp_fails(case, *_UNREACHABLE)
+    return _tcp_fails(case, *UNREACHABLE)
 
 
 def _tcp_fails(case: Case, *words: Failure) -> Evidence | None:

@@ -30,6 +30,7 @@ def check(
     ],
     json: options.Json = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
+    locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
@@ -60,6 +61,7 @@ def check(
         pace=Pace(concurrency=len(found)),
         jitter=0.0,
         json=json,
+        locate=locate,
     )
     return carry_out(job)
 
@@ -87,6 +89,7 @@ def run(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the last run that was cut short.")] = False,
     json: options.Json = False,
+    locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
@@ -119,6 +122,7 @@ def run(
         pace=pace,
         jitter=_JITTER,
         json=json,
+        locate=locate,
         resume=resume,
     )
     return carry_out(job)
@@ -137,6 +141,7 @@ def _job(
     pace: Pace,
     jitter: float,
     json: bool,
+    locate: bool,
     resume: bool = False,
 ) -> Job:
     from probe.cli.session import Job
@@ -156,6 +161,7 @@ def _job(
         jitter=jitter,
         database=database,
         json=json,
+        locate=locate,
         resume=resume,
     )
 

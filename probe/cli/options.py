@@ -41,6 +41,14 @@ Timeout = Annotated[
         "--timeout", envvar="PROBE_TIMEOUT", min=0.1, max=300, help="Seconds that one network operation may take."
     ),
 ]
+Locate = Annotated[
+    bool,
+    typer.Option(
+        "--locate",
+        help="Where a target is blocked, find out where on the path. Takes up to half a minute and some dozens of"
+        " connections more, and records the routers on the path by address, but none of your own network.",
+    ),
+]
 Lists = Annotated[
     list[Path] | None,
     typer.Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from probe.cli.errors import Refusal, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from probe.model import Measurement
     from probe.store import Store
 
 
@@ -69,10 +70,21 @@ def explain(
         except StoreError as error:
             raise Refusal(str(error), Status.USAGE) from None
     if json:
-        print(dumps(explain_json(result)))
+        print(dumps({**explain_json(result), "location": _location(result.measurement)}))
     else:
         print("\n".join(explain_lines(result)))
     return Status.OK
+
+
+def _location(measurement: Measurement) -> dict[str, Any] | None:
+    """Where on the path a block sits, for scripts."""
+    from probe.classify import located, location_of
+
+    place = location_of(measurement)
+    if place is None:
+        return None
+    hops = {"after": place.after, "by": place.by, "end": place.end}
+    return {"manner": place.manner.value, **hops, "text": located(measurement)}
 
 
 def open_database(db: Path | None, config: Path | None) -> Store:

@@ -53,6 +53,8 @@ class Job:
     database: Path | None
     """`None`: nothing is recorded."""
     json: bool
+    locate: bool = False
+    """Find out where on the path a block sits."""
     resume: bool = False
     """Go on with the last run that was killed, instead of a new one."""
 
@@ -174,6 +176,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
             "concurrency": job.pace.concurrency,
             "rate": job.pace.rate,
             "timeout_tcp": job.timeouts.tcp,
+            "locate": job.locate,
             "targets": len(job.targets),
         },
     )
@@ -204,6 +207,7 @@ async def _measure(session: Session, run: Run, network: Network, tasks: Sequence
             pace=job.pace,
             controls=clients,
             sink=sink,
+            locate=job.locate,
             stop=session.stop,
         )
         finished = await runner.run(tasks)

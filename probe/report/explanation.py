@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from probe.classify import Hop, Path, plain, what_would_change
+from probe.classify import Hop, Path, located, plain, what_would_change
 from probe.form import time_text
 from probe.model import (
     DnsDetail,
@@ -38,6 +38,7 @@ EXPERIMENTS: dict[Experiment, str] = {
     Experiment.SPLIT_SEGMENTS: "the name sent in two segments",
     Experiment.SPLIT_RECORDS: "the name sent in two TLS records",
     Experiment.TRANSFER: "the same page once more, for how fast it comes",
+    Experiment.HOP_LIMIT: "in packets that go only so far",
     Experiment.REPEAT: "the same once more, after a pause",
 }
 _LEAST_WIDTH = 10
@@ -54,6 +55,8 @@ def explain_lines(result: Result) -> Iterator[str]:
     for reason in verdict.reasons:
         numbers = ", ".join(map(str, reason.observations))
         yield f"  {safe(reason.text)}" + (f"  [{reason.code}; steps {numbers}]" if numbers else f"  [{reason.code}]")
+    if (place := located(measurement)) is not None:
+        yield f"  {safe(place)}"
     yield ""
     yield "What would change it:"
     yield f"  {what_would_change(verdict)}"
@@ -127,8 +130,10 @@ def _experiments(tried: Iterable[Observation]) -> Iterator[str]:
 
 
 def _line(row: Observation) -> str:
-    again = f", try {row.attempt}" if row.attempt > 1 else ""
-    return f"  {row.id:>3}  {row.started:7.3f} s  {_story(row)}  ({row.runtime * 1000:.0f} ms{again})"
+    more = f", try {row.attempt}" if row.attempt > 1 else ""
+    more += f", hop limit {row.hop_limit}" if row.hop_limit is not None else ""
+    more += f", expired at {safe(row.router)}" if row.router is not None else ""
+    return f"  {row.id:>3}  {row.started:7.3f} s  {_story(row)}  ({row.runtime * 1000:.0f} ms{more})"
 
 
 def _story(row: Observation) -> str:

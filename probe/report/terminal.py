@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
+from probe.classify import located
 from probe.model import (
     Outcome,
     Result,
@@ -33,6 +34,8 @@ def verdict_lines(result: Result) -> Iterator[Text]:
     yield head
     for reason in verdict.reasons:
         yield Text(f"{'':{_WIDTH}}  {safe(reason.text)}", style="dim")
+    if (place := located(result.measurement)) is not None:
+        yield Text(f"{'':{_WIDTH}}  {safe(place)}", style="dim")
 
 
 def result_line(result: Result) -> Text:

@@ -7,6 +7,7 @@ answer is given away by the true one that follows it. What comes back is hostile
 from __future__ import annotations
 
 import asyncio
+import errno
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
@@ -18,7 +19,7 @@ import dns.rcode
 
 from probe.failure import Failure
 from probe.model import DnsDetail, Observation
-from probe.steps import dnswire
+from probe.steps import dnswire, hop_limit
 from probe.steps.dns_stream import TLS_PORT, over_https, over_tcp, over_tls
 from probe.steps.errors import failure_of, said
 from probe.steps.network import Resolver, SecureResolver
@@ -53,11 +54,15 @@ class Listener:
     sock: socket.socket | None = None
     answered: float | None = None
     """When the first answer came, on the measurement's clock."""
+    router: str | None = None
+    """Where the question expired, when it had a hop limit."""
     late: list[tuple[float, bytes]] = field(default_factory=list)
 
     def ask(self, resolver: Resolver) -> None:
         """Sends the question and listens from then on. Raises OSError."""
         self.sock = _socket(resolver)
+        if self.attempt.hop_limit is not None:
+            hop_limit.impose(self.sock, self.attempt.hop_limit)
         asyncio.get_running_loop().add_reader(self.sock.fileno(), self._hear)
         self.sock.send(self.question)
 
@@ -69,11 +74,16 @@ class Listener:
 
     def _hear(self) -> None:
         assert self.sock is not None
+        limit = self.attempt.hop_limit
+        if limit is not None:
+            self.router = hop_limit.expired_at(self.sock, limit) or self.router
         try:
             data = self.sock.recv(_LARGEST)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:  # what ICMP said of the question
+            if limit is not None and error.errno == errno.EHOSTUNREACH:
+                return  # it expired, as it was to; whoever saw it before that may still answer
             if not self.first.done():
                 self.first.set_exception(error)
             return
@@ -132,9 +142,12 @@ async def query(
             listener = Listener(attempt, question, asyncio.get_running_loop().create_future())
             listening.listeners.append((listener, current))
             listener.ask(resolver)
-            _examine(current, detail, question, await listener.first)
+            try:
+                _examine(current, detail, question, await listener.first)
+            finally:
+                current.router = listener.router
     seen = cast(DnsDetail, current.detail)
-    if "TC" in seen.flags:
+    if "TC" in seen.flags and attempt.hop_limit is None:  # a connection would go all the way
         return await query_tcp(attempt, resolver, hostname, query_type, timeout)
     return Answer(addresses=addresses(seen), failure=current.failure)
 
@@ -231,6 +244,7 @@ def _note_late(listener: Listener, first: Operation) -> None:
                 attempt=listener.attempt.number,
                 hop=listener.attempt.hop,
                 experiment=listener.attempt.experiment,
+                hop_limit=listener.attempt.hop_limit,
                 failure=later.failure,
                 error=later.error,
                 detail=later.detail,

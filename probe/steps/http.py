@@ -58,6 +58,8 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
     async with operation(attempt, detail, attempt.network.timeouts.http) as current:
+        if attempt.hop_limit is not None:
+            stream.limit(attempt.hop_limit)
         before = stream.received
         try:
             await _exchange(current, detail, stream, url)

@@ -61,6 +61,8 @@ class Attempt:
     hop: int = 0
     number: int = 1
     experiment: Experiment | None = None
+    hop_limit: int | None = None
+    """How many hops the operation's packets may go; None for as many as they need."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class Operation:
     detail: Detail
     failure: Failure | None = None
     error: str | None = None
+    router: str | None = None
+    """Where its packet expired, of an operation with a hop limit."""
 
     def elapsed(self) -> float:
         """Seconds since the operation began."""
@@ -104,6 +108,8 @@ async def operation(attempt: Attempt, detail: Detail, timeout: float) -> AsyncIt
             attempt=attempt.number,
             hop=attempt.hop,
             experiment=attempt.experiment,
+            hop_limit=attempt.hop_limit,
+            router=current.router,
             failure=current.failure,
             error=current.error,
             detail=current.detail,

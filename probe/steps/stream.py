@@ -7,12 +7,18 @@ TLS runs in memory over the plain socket, so that what was sent and seen is know
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from probe.steps import hop_limit
+
 _CHUNK = 16_384
+_LISTEN_ON = 1.0
+"""Seconds to go on listening once a packet has been reported as expired: whoever saw it before that may be slower to
+answer than the router was."""
 _BETWEEN = 0.05
 """Seconds between the two halves of a name, so that they are segments of their own."""
 _HEADER = 5  # bytes of a TLS record before its content (RFC 8446 §5.1)
@@ -56,6 +62,8 @@ class Stream:
     """When the last of them came, on the clock."""
     ended: bool = False
     """The other side has closed its half."""
+    limited: bool = False
+    """Its packets go only so far."""
     tls: ssl.SSLObject | None = None
     split: Split | None = None
     """How the first bytes that hold a name are to be sent."""
@@ -103,16 +111,42 @@ class Stream:
         self.tls.write(buffer)
         await self._flush()
 
+    def limit(self, hops: int) -> None:
+        """From now on what is sent goes at most so many hops; what is heard of it ends a wait only after a while.
+        Raises OSError."""
+        hop_limit.impose(self.sock, hops)
+        self.limited = True
+
     def close(self) -> None:
         """Closes the socket. No TLS goodbye: nobody waits for it."""
+        if self.limited:
+            hop_limit.lift(self.sock)
         self.sock.close()
 
     async def _receive(self, most: int) -> bytes:
-        data = await asyncio.get_running_loop().sock_recv(self.sock, most)
+        try:
+            data = await asyncio.get_running_loop().sock_recv(self.sock, most)
+        except OSError as report:
+            if not self.limited or report.errno != errno.EHOSTUNREACH:
+                raise
+            data = await self._listen_on(most, report)
         self.ended = self.ended or not data
         if data:
             self.received, self.received_at = self.received + len(data), self.clock()
         return data
+
+    async def _listen_on(self, most: int, report: OSError) -> bytes:
+        """What comes although the packet has expired. Raises the report when nothing does."""
+        try:
+            async with asyncio.timeout(_LISTEN_ON):
+                while True:
+                    try:
+                        return await asyncio.get_running_loop().sock_recv(self.sock, most)
+                    except OSError as again:  # the kernel sends the packet again, and it expires again
+                        if again.errno != errno.EHOSTUNREACH:
+                            raise
+        except TimeoutError:
+            raise report from None
 
     async def _feed(self) -> None:
         data = await self._receive(_CHUNK)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from probe.address import parse
 from probe.model import TcpDetail
+from probe.steps import hop_limit
 from probe.steps.step import Attempt, operation
 from probe.steps.stream import Stream
 
@@ -22,19 +23,37 @@ async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
     if parsed is None or not network.may_connect(parsed, port):
         return None
     stream: Stream | None = None
-    async with operation(attempt, TcpDetail(address=address, port=port), network.timeouts.tcp):
-        stream = await open_stream(address, port, network.clock)
-    return stream  # noqa: RET504 - None where the operation has swallowed a network error
+    async with operation(attempt, TcpDetail(address=address, port=port), network.timeouts.tcp) as current:
+        sock = _socket(address)
+        try:
+            if attempt.hop_limit is not None:
+                hop_limit.impose(sock, attempt.hop_limit)
+            stream = await _connected(sock, address, port, network.clock)
+        finally:
+            if stream is None:
+                if attempt.hop_limit is not None:
+                    current.router = hop_limit.expired_at(sock, attempt.hop_limit)
+                sock.close()
+    return stream
 
 
 async def open_stream(address: str, port: int, clock: Callable[[], float]) -> Stream:
     """A connection, whose closing is the caller's, and no row. Raises OSError."""
-    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock = _socket(address)
     try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, (address, port))
+        return await _connected(sock, address, port, clock)
     except BaseException:
         sock.close()
         raise
+
+
+def _socket(address: str) -> socket.socket:
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+async def _connected(sock: socket.socket, address: str, port: int, clock: Callable[[], float]) -> Stream:
+    await asyncio.get_running_loop().sock_connect(sock, (address, port))
     return Stream(sock, address, port, clock)

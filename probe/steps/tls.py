@@ -43,6 +43,8 @@ async def handshake(attempt: Attempt, stream: Stream, host: str, alpn: tuple[str
     server_name = host if parse(host) is None else None
     detail = TlsDetail(address=stream.address, port=stream.port, server_name=server_name)
     async with operation(attempt, detail, attempt.network.timeouts.tls) as current:
+        if attempt.hop_limit is not None:
+            stream.limit(attempt.hop_limit)
         # The session checks no name, but OpenSSL wants one for SNI; none is sent for an address.
         session = await stream.start(context(alpn), server_name)
         _examine(current, session, detail, host)

@@ -27,6 +27,8 @@ _COMMON: Mapping[str, type] = {
     "attempt": int,
     "hop": int,
     "experiment": str,
+    "hop_limit": int,
+    "router": str,
     "failure": str,
     "error": str,
 }
@@ -85,7 +87,7 @@ def _observation(measurements: str) -> Table:
     return Table(
         columns={**_COMMON, **DETAIL_COLUMNS},
         pk=("measurement_id", "id"),
-        nullable=("experiment", "failure", "error", *DETAIL_COLUMNS),
+        nullable=("experiment", "hop_limit", "router", "failure", "error", *DETAIL_COLUMNS),
         foreign_keys=(("measurement_id", measurements, "id"),),
         words={"step": StepName},
     )

@@ -1,8 +1,8 @@
 """What a world is, as data: sites, names, lies, censor rules, and the state of the client's own network.
 
 Law: frozen records and nothing else. Addresses lie in ranges that count as globally routable yet host nothing
-(192.31.196.0/24, 192.175.48.0/24, 192.52.193.0/24, 2620:4f:8000::/48), so that no rule about private addresses
-needs a switch for tests.
+(192.31.196.0/24, 192.175.48.0/24, 192.52.193.0/24, 2620:4f:8000::/48, 2001:4:112::/48), so that no rule about private
+addresses needs a switch for tests.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ HONEST_RESOLVER = "192.175.48.54"
 """The control's resolver."""
 PUBLIC_RESOLVER = "192.175.48.88"
 """A third resolver, honest, which the client can ask as well."""
-HOPS = tuple(f"192.52.193.{129 + n}" for n in range(5))
-"""The routers on the way out, nearest to the client first."""
-HOPS_V6 = tuple(f"2620:4f:8000:3::{1 + n}" for n in range(5))
+HOPS = tuple(f"192.175.48.{129 + n}" for n in range(5))
+"""The routers on the way out, nearest to the client first. None is in the client's own network."""
+HOPS_V6 = tuple(f"2001:4:112::{1 + n}" for n in range(5))
 
 
 class Certificate(StrEnum):

@@ -44,8 +44,8 @@ class Inquiry:
     def hop(self) -> Hop:
         return self.case.end
 
-    def attempt(self, experiment: Experiment, hop_limit: int | None = None) -> Attempt:
-        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment, hop_limit=hop_limit)
+    def attempt(self, experiment: Experiment) -> Attempt:
+        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment)
 
     @property
     def left(self) -> int:
@@ -72,7 +72,7 @@ async def inquire(
     network: Network,
     ask: Callable[[Inquiry], Awaitable[None]],
 ) -> Measurement:
-    """The measurement with what `ask` observes besides."""
+    """The measurement with what `ask` observes besides. Raises HostExhaustedError."""
     case = Case.of(measurement, controls, host)
     target = target_of(case, case.end.index)
     if target is None:

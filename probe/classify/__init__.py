@@ -2,7 +2,7 @@
 
 from probe.classify.classify import classify
 from probe.classify.facts import Case, Hop, Layer, addresses_in_doubt
-from probe.classify.location import Location, Sweep, located, location_of
+from probe.classify.location import Sweep, located, location_of
 from probe.classify.rule import Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import plain
@@ -13,7 +13,6 @@ __all__ = [
     "Case",
     "Hop",
     "Layer",
-    "Location",
     "Rule",
     "Sweep",
     "addresses_in_doubt",

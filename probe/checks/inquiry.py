@@ -68,8 +68,8 @@ class Inquiry:
     def hop(self) -> Hop:
         return self.case.end
 
-    def attempt(self, experiment: Experiment, hop_limit: int | None = None) -> Attempt:
-        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment, hop_limit=hop_limit)
+    def attempt(self, experiment: Experiment) -> Attempt:
+        return Attempt(self.journal, self.network, self.hop.index, experiment=experiment)
 
     def affords(self, operations: int) -> bool:
         """Whether so many operations may still be made."""

@@ -15,7 +15,7 @@ from probe.checks.check import alpn, ask_for_page
 from probe.checks.follow_up import OTHER_NAME
 from probe.checks.inquiry import Inquiry, inquire, target_of
 from probe.checks.together import together
-from probe.classify import Case, Layer, Sweep
+from probe.classify import Case, Hop, Layer, Sweep
 from probe.model import DnsDetail, Experiment, Host, Measurement, Scheme, Target
 from probe.steps import dns, tcp, tls
 from probe.steps.network import Network, Resolver, Timeouts
@@ -46,26 +46,14 @@ async def _locate(inquiry: Inquiry) -> None:
     kind = _suspect_question(inquiry.case)
     if kind is not None:
         await _follow_the_question(inquiry, kind)
-        return
-    place = _place(inquiry)
-    if place is not None:
-        await _follow_the_connection(inquiry, *place)
+    else:
+        await _follow_the_connection(inquiry, inquiry.case.led_astray or inquiry.hop)
 
 
 def _suspect_question(case: Case) -> str | None:
     """The type of the question that is answered falsely or not at all; None where it is not the name that fails."""
     forged = next((kind for kind in ("A", "AAAA") if case.forged_of(kind)), None)
     return forged or ("A" if case.name_is_suspect else None)
-
-
-def _place(inquiry: Inquiry) -> tuple[Target, str] | None:
-    """What was asked for when it was interfered with, and the address: one that a control reached, if there is one."""
-    case = inquiry.case
-    hop = case.led_astray or case.end
-    target = target_of(case, hop.index)
-    addresses = [a for row in hop.failures or hop.http if (a := getattr(row.detail, "address", None)) is not None]
-    address = next((a for a in addresses if a in case.reachable), next(iter(addresses), None))
-    return (target, address) if target is not None and address is not None else None
 
 
 async def _follow_the_question(inquiry: Inquiry, kind: str) -> None:
@@ -98,13 +86,21 @@ async def _ask(attempts: Sequence[Attempt], asked: Resolver, hostname: str, kind
         await listening.finish(0)
 
 
-async def _follow_the_connection(inquiry: Inquiry, target: Target, address: str) -> None:
+async def _follow_the_connection(inquiry: Inquiry, hop: Hop) -> None:
     """Connects to the address; then, where one arrives, what is said on a connection once it is open."""
+    target, address = target_of(inquiry.case, hop.index), _address(inquiry.case, hop)
+    if target is None or address is None:
+        return
     way = await _sweep(inquiry, lambda attempts: _connect(attempts, target, address), MOST_HOPS)
-    failed = inquiry.hop.failed
-    is_said_in_clear = failed is Layer.TLS or (target.scheme is Scheme.HTTP and failed is not Layer.TCP)
+    is_said_in_clear = hop.failed is Layer.TLS or (target.scheme is Scheme.HTTP and hop.failed is not Layer.TCP)
     if is_said_in_clear and way.answered:
         await _sweep(inquiry, lambda attempts: _say(attempts, target, address), way.heard)
+
+
+def _address(case: Case, hop: Hop) -> str | None:
+    """Where the hop was interfered with: an address that a control reached, if there is one."""
+    addresses = [a for row in hop.failures or hop.http if (a := getattr(row.detail, "address", None)) is not None]
+    return next((a for a in addresses if a in case.reachable), next(iter(addresses), None))
 
 
 async def _connect(attempts: Sequence[Attempt], target: Target, address: str) -> None:

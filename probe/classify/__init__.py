@@ -3,7 +3,7 @@
 from probe.classify.classify import classify, is_suspicious
 from probe.classify.controls import speaks_alone
 from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
-from probe.classify.location import Location, Sweep, located, location_of
+from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
@@ -18,7 +18,6 @@ __all__ = [
     "Case",
     "Hop",
     "Layer",
-    "Location",
     "Note",
     "Path",
     "Rule",

@@ -16,7 +16,7 @@ import pytest
 from tests.cli.lists import write_list
 from tests.lab.lab import World
 from tests.lab.people import CONTROL_URL, codes, control, lines, probe
-from tests.lab.scenarios.scenario import DARK, FORBIDDEN, at, at6, both, https, response
+from tests.lab.scenarios.scenario import BLOCK_SITES, DARK, FORBIDDEN, at, at6, both, https, response
 from tests.lab.spec import (
     HOPS,
     HOPS_V6,
@@ -29,6 +29,7 @@ from tests.lab.spec import (
     HostHeader,
     Inject,
     Lie,
+    Page,
     Question,
     Reject,
     Reset,
@@ -95,6 +96,7 @@ def _lie(name: str, number: int, answer: Answer, **more: Any) -> Case:
     return Case(target=f"https://{name}.example/", spec=spec, **more)
 
 
+_ASTRAY = Inject(data=response(Page(status=302, location="http://gateway.example/blocked")))
 _FORGED = Forge(addresses=("10.10.34.36",))
 _AT_FOUR: dict[str, Any] = {"after": 4, "by": 5, "censor_hop": 4}
 CASES: tuple[Case, ...] = (
@@ -108,6 +110,7 @@ CASES: tuple[Case, ...] = (
     _case("host-reset", 8, HostHeader, Reset(), "The reset comes from hop 3 of the path", scheme="http"),
     _case("host-drop", 9, HostHeader, Drop(), "What carries the name is lost at hop 3", "lost", scheme="http"),
     _case("host-page", 10, HostHeader, Inject(data=response(FORBIDDEN)), "in the place of the service", scheme="http"),
+    _case("host-redirect", 16, HostHeader, _ASTRAY, "in the place of the service comes from hop 3", scheme="http"),
     _case("question", 11, Question, _FORGED, "The false answer comes from hop 3 of the path"),
     _case("question-drop", 12, Question, Drop(), "What carries the name is lost at hop 3 of the path", "lost"),
     _case("question-alone", 13, Question, Forge(rcode="NXDOMAIN"), "The false answer comes from hop 3", scheme="dns"),
@@ -133,7 +136,8 @@ def told(lab: None) -> Iterator[dict[str, Told]]:
     with World() as world, control(world, "--timeout", "3"):
         for hop in sorted({case.censor_hop for case in CASES}):
             cases = [case for case in CASES if case.censor_hop == hop]
-            world.become(merged(Spec(access=Access(censor_hop=hop)), *(case.spec for case in cases)))
+            plain = Spec(access=Access(censor_hop=hop), sites=BLOCK_SITES)
+            world.become(merged(plain, *(case.spec for case in cases)))
             said |= _tell(world, [case.target for case in cases])
         yield said
 

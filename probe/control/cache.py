@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from probe.control.fault import OwnFaultError
 from probe.model import Measurement, Target
 from probe.steps.errors import HostExhaustedError
 
@@ -124,6 +125,8 @@ class Measurements:
                 measurement = await self.measure(target, addresses)
         except TimeoutError:
             return Unmeasured(reason=f"not finished within {self.deadline:.0f} s")
+        except OwnFaultError as error:
+            return Unmeasured(reason=str(error))
         except HostExhaustedError:
             return Unmeasured(reason="this control has no descriptors or memory left")
         except Exception:

@@ -26,6 +26,7 @@ from probe.checks import measure
 from probe.control import limits, ooni
 from probe.control.access import Access, Listed
 from probe.control.cache import Answer, Measurements, Unmeasured
+from probe.control.fault import OwnResolvers
 from probe.control.limits import RefusedError
 from probe.control.metrics import OTHER, TEXT, Requests, metrics_text
 from probe.control.neutral import Neutral
@@ -181,8 +182,12 @@ def build(
     neutral = neutral or Neutral()
     guarded = limits.guard(network, settings.ports)
 
+    own = OwnResolvers(network=guarded)
+
     async def measure_guarded(target: Target, addresses: tuple[str, ...]) -> Measurement:
-        return await measure(target, guarded, vantage=vantage, addresses=addresses)
+        measurement = await measure(target, guarded, vantage=vantage, addresses=addresses)
+        await own.vouch_for(measurement)
+        return measurement
 
     control = Control(
         settings=settings,

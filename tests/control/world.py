@@ -49,6 +49,9 @@ NAMES: dict[str, tuple[str, ...]] = {
 LISTED = ("https://site.test/", "tcp://site.test:5222", "https://both.test/", "http://gone.test/", "http://dead.test/")
 LISTED += tuple(f"http://{name}/" for name in NAMES if name != "unlisted.test")
 NAMES["dead.test"] = (DEAD,)
+BROKEN = "broken.test"
+"""A zone that is broken: no resolver has an answer."""
+LISTED += (f"dns://{BROKEN}",)
 REBINDING = "rebind.test"
 """Another address each time it is asked for: a public one, then a private one."""
 
@@ -76,7 +79,8 @@ def bring_up() -> None:
 class Names(asyncio.DatagramProtocol):
     """The resolver."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, broken: bool) -> None:
+        self.broken = broken
         self.asked = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -92,6 +96,8 @@ class Names(asyncio.DatagramProtocol):
         if name == REBINDING and question.rdtype == dns.rdatatype.A:
             addresses = (SITE, PRIVATE)[self.asked % 2 :][:1]
             self.asked += 1
+        elif self.broken or name == BROKEN:
+            answer.set_rcode(dns.rcode.SERVFAIL)
         elif name not in NAMES and name != REBINDING:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         version = {dns.rdatatype.A: 4, dns.rdatatype.AAAA: 6}.get(question.rdtype)
@@ -135,7 +141,8 @@ async def live(sock: socket.socket, folder: Path, options: dict[str, Any]) -> No
         await answer(reader, writer, hits)
 
     loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(Names, local_addr=(RESOLVER, 53))
+    broken = options.pop("broken_resolver", False)
+    await loop.create_datagram_endpoint(lambda: Names(broken=broken), local_addr=(RESOLVER, 53))
     servers = [await asyncio.start_server(handle, *each) for each in PLAIN]
     servers += [await asyncio.start_server(handle, *each, ssl=context) for each in SECURE]
     network = Network(

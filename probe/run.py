@@ -10,14 +10,14 @@ import asyncio
 import resource
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
 from probe.checks import follow_up, measure
-from probe.checks.together import together
-from probe.classify import addresses_in_doubt, classify
+from probe.classify import classify
 from probe.model import Host, Measurement, Outcome, Result, Target, Vantage
+from probe.panel import Control, beside
 from probe.plan import Task
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
@@ -28,13 +28,6 @@ _DESCRIPTORS_OURS = 64
 _TRIES = 5
 
 T = TypeVar("T")
-
-
-class Control(Protocol):
-    """Somebody who measures the same target elsewhere."""
-
-    async def measure(self, target: Target, addresses: Sequence[str] = ()) -> Measurement | None:
-        """What was seen there; None when it could not be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +87,7 @@ class Runner:
             places.release()
 
     async def _measure_one(self, target: Target) -> None:
-        here, *answers = await together(
-            self._measure_here(target), *(control.measure(target) for control in self.controls)
-        )
-        assert here is not None, "measuring here raises rather than give nothing"
-        answers = await together(
-            *(self._ask_again(control, answer, here) for control, answer in zip(self.controls, answers, strict=True))
-        )
-        controls = tuple(answer for answer in answers if answer is not None)
+        here, controls = await beside(self._measure_here(target), target, self.controls)
         verdict = classify(here, controls, self.host)
         if verdict.outcome is Outcome.BLOCKED:
             seen = here
@@ -109,17 +95,8 @@ class Runner:
             verdict = classify(here, controls, self.host)
         await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
 
-    async def _measure_here(self, target: Target) -> Measurement | None:
+    async def _measure_here(self, target: Target) -> Measurement:
         return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
-
-    async def _ask_again(self, control: Control, answer: Measurement | None, here: Measurement) -> Measurement | None:
-        """The control's answer on the addresses that only we saw, where they are in doubt."""
-        if answer is None:
-            return None
-        unseen = addresses_in_doubt(here, answer)
-        if not unseen:
-            return answer
-        return await control.measure(here.target, unseen) or answer
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

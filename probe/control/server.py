@@ -53,6 +53,8 @@ PATHS = frozenset({OONI_PATH, MEASURE_PATH, HEALTH_PATH, METRICS_PATH})
 _REQUEST_SECONDS = 90.0
 """A whole request: reading, measuring, and a client that takes its time to read the answer."""
 _RETRY_SECONDS = 1
+_AS_IT_COMES = {"X-Accel-Buffering": "no"}
+"""Asks a web server on the way not to gather the lines before it sends them on."""
 _NOT_LISTED = "not on the lists of this control"
 _LONGEST_ECHO = 2048
 _LONGEST_REASON = 300
@@ -92,7 +94,7 @@ class Control:
         if len(asks) > limits.MOST_TARGETS:
             raise HTTPException(413, f"{len(asks)} targets, at most {limits.MOST_TARGETS} in one request")
         self._check_room()
-        return StreamingResponse(self._lines(asks, may), media_type=LINES)
+        return StreamingResponse(self._lines(asks, may), media_type=LINES, headers=_AS_IT_COMES)
 
     async def help(self, request: Request) -> Response:
         """`POST /`, the test helper of OONI's web connectivity."""

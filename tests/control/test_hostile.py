@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import trustme
 
-from probe.control.client import MOST_PROBLEMS, ControlClient
+from probe.control.asking import MOST_PROBLEMS
+from probe.control.client import ControlClient
 from probe.control.wire import MOST_LINE_BYTES
 from probe.model import Measurement
 from tests.control.test_client import page
@@ -223,7 +224,7 @@ NOTHING = {
     wants_a_token: "token, please",
     fails: "status 500",
     is_busy_for_ever: "too busy",
-    is_busy_with_no_end_in_sight: "status 503",
+    is_busy_with_no_end_in_sight: "too busy",
     is_compressed: "bad answer",
     has_endless_headers: "does not speak HTTP",
 }

@@ -14,11 +14,10 @@ from probe.address import parse
 from probe.classify.facts import same_site
 from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
-from probe.imports.ooni_form import Helper, HelperPage, HelperPlace
-from probe.imports.ooni_path import Hop, observations
-from probe.imports.ooni_rows import Row, answered, split
-from probe.imports.ooni_words import failure_of
 from probe.model import DnsDetail, HttpDetail, Measurement, Scheme, TcpDetail, TlsDetail, Vantage
+from probe.ooni.form import Helper, HelperPage, HelperPlace
+from probe.ooni.hop import Hop, Row, answered, observations, split
+from probe.ooni.words import failure_of
 
 HELPER = Vantage(name="ooni test helper")
 _RESOLVER = "helper"

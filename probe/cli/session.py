@@ -178,7 +178,9 @@ async def _measure(session: Session, run: Run, network: Network, tasks: Sequence
     """Measures the tasks; True when all of them were, False when somebody stopped it."""
     job = session.job
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(client) for client in clients_of(job.controls)]
+        clients = clients_of(job.controls)
+        for client in clients:
+            await stack.enter_async_context(client)
         writer = await stack.enter_async_context(Writer(store)) if store is not None else None
         advance = stack.enter_context(_progress(session, len(tasks)))
 

@@ -18,6 +18,7 @@ from probe.model import (
     DnsRecord,
     Experiment,
     HttpDetail,
+    Measurement,
     Observation,
     Scheme,
     StepName,
@@ -78,6 +79,24 @@ class Hop:
 
     def rows(self) -> list[Row]:
         return [*self.dns, *self.tcp, *self.tls, *self.http]
+
+
+def way_of(measurement: Measurement) -> tuple[Hop, ...]:
+    """The places that a measurement of ours visited, each with the exchanges there."""
+    hops = [Hop(measurement.target, None)]
+    rows = [row for row in measurement.observations if row.experiment is None]
+    for index in range(max((row.hop for row in rows), default=0) + 1):
+        hop = hops[-1]
+        hop.http = [
+            Row(started=row.started, runtime=row.runtime, detail=row.detail, failure=row.failure)
+            for row in rows
+            if row.hop == index and isinstance(row.detail, HttpDetail)
+        ]
+        onward = hop.onward
+        if onward is None or not any(row.hop == index + 1 for row in rows):
+            break
+        hops.append(Hop(onward, None))
+    return tuple(hops)
 
 
 def observations(hops: Iterable[Hop]) -> tuple[Observation, ...]:

@@ -53,6 +53,8 @@ CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
     "one bad of two": (2, ("check", "https://example.org/", "https://example.org:x/"), "port"),
     "control": (2, (*CHECK, "--control", "example.org"), "--control"),
     "control scheme": (2, (*CHECK, "--control", "ftp://example.org"), "--control"),
+    "control with a query": (2, (*CHECK, "--control", "http://example.org/?a"), "--control"),
+    "control of a strange kind": (2, (*CHECK, "--control", "ooni+ftp://example.org"), "--control"),
     "control and none": (2, (*CHECK, "--control", "none", "--control", "http://example.org"), "none"),
     "resolver name": (2, (*CHECK, "--resolver", "dns.example.org"), "--resolver"),
     "resolver port": (2, (*CHECK, "--resolver", "192.0.2.1:0"), "--resolver"),

@@ -38,9 +38,13 @@ class Exchange:
     number: int
     path: str
     headers: str
-    asks: list[dict[str, Any]]
+    body: dict[str, Any]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+    @property
+    def asks(self) -> list[dict[str, Any]]:
+        return list(self.body["targets"])
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -70,8 +74,8 @@ async def hostile(peer: Peer, context: ssl.SSLContext | None = None) -> AsyncIte
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = next((int(row.split(":")[1]) for row in head.splitlines() if "content-length" in row.lower()), 0)
-            asks = json.loads(await reader.readexactly(length) or b'{"targets": []}')["targets"]
-            exchange = Exchange(len(log.exchanges), head.split()[1], head, asks, reader, writer)
+            body = json.loads(await reader.readexactly(length) or b'{"targets": []}')
+            exchange = Exchange(len(log.exchanges), head.split()[1], head, body, reader, writer)
             log.exchanges.append(exchange)
             await peer(exchange)
         except (OSError, EOFError, asyncio.CancelledError):

@@ -108,6 +108,7 @@ CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
     "serve at a word": (2, ("control", "serve", "--listen", "127.0.0.1:http"), "HOST:PORT"),
     "serve beyond ports": (2, ("control", "serve", "--listen", "127.0.0.1:65536"), "HOST:PORT"),
     "serve at no address": (2, ("control", "serve", "--listen", "256.0.0.1:0"), "256.0.0.1"),
+    "serve for too long": (2, ("control", "serve", "--listen", "127.0.0.1:0", "--ttl", "3601"), "--ttl"),
     "serve for bad ports": (2, ("control", "serve", "--listen", "127.0.0.1:0", "--ports", "https"), "--ports"),
     "serve without tokens": (
         5,

@@ -33,6 +33,8 @@ from probe.targets import parse_one
 
 SITE, OTHER, SITE_V6, RESOLVER = "192.31.196.10", "192.31.196.11", "2620:4f:8000::10", "192.31.196.53"
 DEAD = "192.31.196.99"
+MIRRORS = tuple(f"192.31.196.{number}" for number in range(20, 28))
+"""Addresses at which the site is as well, and which no name leads to."""
 PRIVATE, METADATA = "10.9.9.9", "169.254.169.254"
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -63,7 +65,7 @@ REDIRECTS = {
     "/to-other": f"http://{OTHER}/landed",
 }
 PLAIN = ((SITE, 80), (SITE, 25), (SITE, 5222), (OTHER, 80), (SITE_V6, 80), (PRIVATE, 80), (METADATA, 80))
-PLAIN += (("127.0.0.1", 80), ("::1", 80))
+PLAIN += (("127.0.0.1", 80), ("::1", 80), *((each, 80) for each in MIRRORS))
 SECURE = ((SITE, 443), (SITE_V6, 443))
 
 
@@ -71,7 +73,7 @@ def bring_up() -> None:
     with IPRoute() as route:
         index = route.link_lookup(ifname="lo")[0]
         route.link("set", index=index, state="up")
-        for address in (SITE, OTHER, RESOLVER, PRIVATE, METADATA):
+        for address in (SITE, OTHER, RESOLVER, PRIVATE, METADATA, *MIRRORS):
             route.addr("add", index=index, address=address, prefixlen=32)
         route.addr("add", index=index, address=SITE_V6, prefixlen=128)
 

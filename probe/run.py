@@ -10,14 +10,15 @@ import asyncio
 import resource
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
 from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
-from probe.classify import addresses_in_doubt, classify, is_suspicious
+from probe.classify import classify, is_suspicious
 from probe.model import Host, Measurement, Outcome, Result, Scheme, Target, Vantage
+from probe.panel import Control, beside
 from probe.plan import Task
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
@@ -28,16 +29,6 @@ _DESCRIPTORS_OURS = 64
 _TRIES = 5
 
 T = TypeVar("T")
-
-
-class Control(Protocol):
-    """Somebody who measures the same target elsewhere."""
-
-    async def measure(self, target: Target, addresses: Sequence[str] = ()) -> Measurement | None:
-        """What was seen there; None when it could not be asked."""
-
-    async def neutral_ground(self, scheme: Scheme) -> NeutralGround | None:
-        """Where it answers under any name: in clear for `http`, with TLS for any other scheme."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,14 +90,7 @@ class Runner:
             places.release()
 
     async def _measure_one(self, target: Target) -> None:
-        here, *answers = await together(
-            self._measure_here(target), *(control.measure(target) for control in self.controls)
-        )
-        assert here is not None, "measuring here raises rather than give nothing"
-        answers = await together(
-            *(self._ask_again(control, answer, here) for control, answer in zip(self.controls, answers, strict=True))
-        )
-        controls = tuple(answer for answer in answers if answer is not None)
+        here, controls = await beside(self._measure_here(target), target, self.controls)
         verdict = classify(here, controls, self.host)
         if is_suspicious(verdict, here, controls, self.host):
             seen = here
@@ -119,21 +103,12 @@ class Runner:
             here = await _patiently(lambda: locate(found, controls, self.host, self.network))
         await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
 
-    async def _measure_here(self, target: Target) -> Measurement | None:
+    async def _measure_here(self, target: Target) -> Measurement:
         return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
 
     async def _find_neutral_ground(self, scheme: Scheme) -> tuple[NeutralGround, ...]:
         found = await together(*(control.neutral_ground(scheme) for control in self.controls)) if self.controls else []
         return tuple(ground for ground in found if ground is not None)
-
-    async def _ask_again(self, control: Control, answer: Measurement | None, here: Measurement) -> Measurement | None:
-        """The control's answer on the addresses that only we saw, where they are in doubt."""
-        if answer is None:
-            return None
-        unseen = addresses_in_doubt(here, answer)
-        if not unseen:
-            return answer
-        return await control.measure(here.target, unseen) or answer
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from probe.address import parse
 from probe.checks.together import together
@@ -40,8 +41,6 @@ class Visit:
     network: Network
     listening: dns.Listening
     hop: int = 0
-    extra: Sequence[str] = ()
-    """Addresses that another vantage point saw, to be tried besides those found here."""
     streams: list[Stream] = field(default_factory=list)
     """The connections that are open, in the order in which they were made."""
 
@@ -53,22 +52,15 @@ class Visit:
             stream.close()
 
 
-async def measure(
-    target: Target,
-    network: Network,
-    *,
-    vantage: Vantage,
-    run_id: str | None = None,
-    addresses: Sequence[str] = (),
-) -> Measurement:
-    """Measures one target. `addresses` are tried besides those that its name has here.
+async def measure(target: Target, network: Network, *, vantage: Vantage, run_id: str | None = None) -> Measurement:
+    """Measures one target.
 
     Raises HostExhaustedError when this machine could not do it; network failures are rows, not exceptions.
     """
     started_at = network.now()
     journal, listening = Journal(network.clock), dns.Listening()
     named = replace(network, named=parse(target.host) if network.literals else None)
-    visit: Visit | None = Visit(target, journal, named, listening, extra=tuple(addresses))
+    visit: Visit | None = Visit(target, journal, named, listening)
     linger = 0.0
     try:
         while visit is not None:
@@ -76,6 +68,27 @@ async def measure(
         linger = network.linger
     finally:
         await listening.finish(linger)
+    return _measured(target, journal, started_at, vantage, run_id)
+
+
+async def measure_at(address: str, target: Target, network: Network, *, vantage: Vantage) -> Measurement:
+    """Measures a target at one address that another vantage point was given for its name: nothing is resolved, and no
+    redirect is followed. Not for `dns://`, which is at no address. Raises HostExhaustedError as `measure` does."""
+    started_at = network.now()
+    journal = Journal(network.clock)
+    visit = Visit(target, journal, replace(network, named=None), dns.Listening())
+    try:
+        await reach_each(visit, choose([address], visit.network))
+        if target.scheme in _PAGES:
+            await exchange(visit, visit.streams)
+    finally:
+        visit.close()
+    return _measured(target, journal, started_at, vantage, None)
+
+
+def _measured(
+    target: Target, journal: Journal, started_at: datetime, vantage: Vantage, run_id: str | None
+) -> Measurement:
     return Measurement(
         id=new_id(started_at),
         run_id=run_id,
@@ -101,9 +114,7 @@ async def _visit(visit: Visit) -> Visit | None:
     if onward is None:
         return None
     # Nobody asked for where a redirect leads: only public addresses there, whatever the user named at first.
-    return replace(
-        visit, target=onward, hop=visit.hop + 1, extra=(), streams=[], network=replace(visit.network, named=None)
-    )
+    return replace(visit, target=onward, hop=visit.hop + 1, streams=[], network=replace(visit.network, named=None))
 
 
 def onward_from(target: Target, location: str) -> Target | None:
@@ -137,10 +148,9 @@ async def check_handshake(visit: Visit) -> None:
 async def check_page(visit: Visit) -> http.Response | None:
     """`http://` and `https://`: is the page answered? A redirect is the next hop."""
     await reach_all(visit)
-    response = await exchange(visit, [s for s in visit.streams if s.address not in visit.extra])
+    response = await exchange(visit, visit.streams)
     if response is not None and response.http3_port is not None and quic.available():
         await greet_over_quic(visit, response.address, response.http3_port)
-    await exchange(visit, [s for s in visit.streams if s.address in visit.extra])
     return response
 
 
@@ -153,6 +163,7 @@ CHECKS: Mapping[Scheme, Callable[[Visit], Awaitable[http.Response | None]]] = {
 }
 
 _SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
+_PAGES = frozenset({Scheme.HTTP, Scheme.HTTPS})
 
 
 async def resolve(visit: Visit) -> tuple[str, ...]:
@@ -182,9 +193,11 @@ async def _ask(visit: Visit, query_type: str, first: int = 1) -> dns.Answer:
 
 async def reach_all(visit: Visit) -> None:
     """Opens a stream to each address of the target that can be reached."""
-    own = await resolve(visit)
-    visit.extra = [address for address in visit.extra if address not in own]
-    addresses = choose([*own, *visit.extra], visit)
+    await reach_each(visit, choose(await resolve(visit), visit.network))
+
+
+async def reach_each(visit: Visit, addresses: Sequence[str]) -> None:
+    """Opens a stream to each of these addresses that can be reached."""
     await together(*(_try_to_reach(visit, address) for address in addresses))
 
 
@@ -245,13 +258,8 @@ async def greet_over_quic(visit: Visit, address: str, port: int) -> None:
             return
 
 
-def choose(addresses: Sequence[str], visit: Visit) -> list[str]:
-    """Those to connect to: each once, with a route, at most MOST_ADDRESSES of a family; as many again of those that
-    another vantage point asked for."""
-    chosen: list[str] = []
-    kinds = [(asked, version) for asked in (False, True) for version in (4, 6)]
-    routed = [a for a in dict.fromkeys(addresses) if (p := parse(a)) is not None and visit.network.has_route(p)]
-    for asked, version in kinds:
-        same = [a for a in routed if (a in visit.extra) is asked and (":" in a) is (version == 6)]
-        chosen += same[:MOST_ADDRESSES]
-    return chosen
+def choose(addresses: Sequence[str], network: Network) -> list[str]:
+    """Those to connect to: each once, with a route, at most MOST_ADDRESSES of a family."""
+    routed = [a for a in dict.fromkeys(addresses) if (p := parse(a)) is not None and network.has_route(p)]
+    families = ([a for a in routed if (":" in a) is v6] for v6 in (False, True))
+    return [address for family in families for address in family[:MOST_ADDRESSES]]

@@ -31,7 +31,9 @@ def serve(
         typer.Option("--token-file", help="Tokens, one a line: who sends one may ask for any public host."),
     ] = None,
     open_to_all: Annotated[bool, typer.Option("--open", help="Anyone may ask for any public host.")] = False,
-    ttl: Annotated[float, typer.Option("--ttl", min=0, help="Seconds for which a measurement serves all.")] = 300.0,
+    ttl: Annotated[
+        float, typer.Option("--ttl", min=0, max=3600, help="Seconds for which a measurement serves all.")
+    ] = 300.0,
     ports: Annotated[
         str | None, typer.Option("--ports", help="Ports that may be connected to, separated by commas.")
     ] = None,
@@ -56,10 +58,12 @@ def serve(
     from probe.cli.settings import load_config, resolvers, vantage
     from probe.control import access, limits, server, serving
     from probe.control.neutral import Neutral
+    from probe.run import affordable
     from probe.steps.host import public_roots, system_roots
     from probe.steps.network import Network, Timeouts
     from probe.targets import targets_of
 
+    affordable()  # every connection and every measurement under way takes descriptors
     host, port = _address("--listen", listen)
     settings = load_config(config).config
     seconds = timeout or settings.timeout

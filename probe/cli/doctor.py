@@ -75,7 +75,7 @@ def _roots() -> Finding:
 
 
 async def _controls(urls: tuple[str, ...], host: Host) -> list[Finding]:
-    from probe.control import ControlClient
+    from probe.control import clients_of
     from probe.report.terminal import where
 
     if not urls:
@@ -84,11 +84,11 @@ async def _controls(urls: tuple[str, ...], host: Host) -> list[Finding]:
     if not host.online:
         return [Finding(name="control", good=False, text="not asked, since there is no network")]
     found = []
-    for url in urls:
-        async with ControlClient(url) as client:
+    for client in clients_of(urls):
+        async with client:
             said = await client.describe()
         text = where(said.vantage) if said else "; ".join(client.problems) or "does not answer"
-        found.append(Finding(name="control", good=said is not None, text=f"{url}: {text}"))
+        found.append(Finding(name="control", good=said is not None, text=f"{client.url}: {text}"))
     return found
 
 

@@ -19,7 +19,9 @@ ConfigFile = Annotated[
 Controls = Annotated[
     list[str] | None,
     typer.Option(
-        "--control", envvar="PROBE_CONTROL", help="URL of a control vantage point, or `none`. May be repeated."
+        "--control",
+        envvar="PROBE_CONTROL",
+        help="URL of a control vantage point, ooni+URL of an OONI test helper, or `none`. May be repeated.",
     ),
 ]
 ResolverAddress = Annotated[

@@ -19,7 +19,7 @@ from probe import __version__
 from probe.address import parse
 from probe.classify import classify
 from probe.cli.errors import Refusal, Status
-from probe.control import ControlClient
+from probe.control import clients_of
 from probe.form import dumps, result_json
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage
@@ -189,7 +189,9 @@ async def _measure(session: Session, run: Run, network: Network, tasks: Sequence
     """Measures the tasks; True when all of them were, False when somebody stopped it."""
     job = session.job
     async with AsyncExitStack() as stack:
-        clients = [await stack.enter_async_context(ControlClient(url)) for url in job.controls]
+        clients = clients_of(job.controls)
+        for client in clients:
+            await stack.enter_async_context(client)
         writer = await stack.enter_async_context(Writer(store)) if store is not None else None
         advance = stack.enter_context(_progress(session, len(tasks)))
 

@@ -16,6 +16,7 @@ import msgspec
 from probe.address import parse
 from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
+from probe.ooni import HELPER_PREFIX
 from probe.steps.host import system_resolvers
 from probe.steps.network import Resolver, SecureResolver
 
@@ -103,9 +104,11 @@ def controls(flags: list[str], config: Config) -> tuple[str, ...]:
             raise Refusal(f"{said} none cannot stand beside another control", status)
         return ()
     for url in urls:
-        if not _is_web_url(url):
+        if not _is_web_url(url.removeprefix(HELPER_PREFIX)):
             raise Refusal(
-                f"{said} {url}: not an http:// or https:// URL; give the address of a control, or none", status
+                f"{said} {url}: not an http:// or https:// URL; give the address of a control ({HELPER_PREFIX}https://…"
+                " for an OONI test helper), or none",
+                status,
             )
     return tuple(dict.fromkeys(urls))
 
@@ -113,7 +116,8 @@ def controls(flags: list[str], config: Config) -> tuple[str, ...]:
 def _is_web_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        plain = not parts.query and not parts.fragment
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and plain
     except ValueError:
         return False
 

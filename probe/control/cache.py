@@ -1,26 +1,36 @@
 """Measurements under way and those still fresh: however many ask for the same, it is measured once.
 
-Law: the same is the same target with the same additional public addresses. An answer is fresh for `ttl` seconds
-after it came; a failure of this control's own is an answer for those who wait, and is never kept.
+Law: a target is measured once for all who ask for it, and once more at each additional address that anybody asks for.
+What was measured is fresh for `ttl` seconds; a failure of this control's own is an answer for those who wait, and is
+never kept.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
+from probe.control.fault import OwnFaultError
+from probe.control.merging import merged, tried
 from probe.model import Measurement, Target
 from probe.steps.errors import HostExhaustedError
 
 MOST_KEPT = 10_000
+MOST_RECENT = 2_000
+"""What was made out of measurements, and will be wanted again."""
 
-Key = tuple[str, tuple[str, ...]]
-Measure = Callable[[Target, tuple[str, ...]], Awaitable[Measurement]]
+K = TypeVar("K")
+V = TypeVar("V")
+Key = tuple[str, str | None]
+"""The name of a target, and the address at which it was measured where it is not the target's own."""
+Measure = Callable[[Target, str | None], Awaitable[Measurement]]
 
 _log = logging.getLogger(__name__)
 
@@ -55,11 +65,18 @@ class Measurements:
     clock: Callable[[], float] = time.monotonic
     most_kept: int = MOST_KEPT
     hits: int = 0
+    """Asks for a target that was fresh or under way."""
     made: int = 0
+    """Measurements of targets that were begun."""
+    addresses: int = 0
+    """Additional addresses at which a target was looked at."""
     _under_way: dict[Key, asyncio.Future[Answer]] = field(default_factory=dict)
     _kept: OrderedDict[Key, _Kept] = field(default_factory=OrderedDict)
     """In the order in which they become stale."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _whole: OrderedDict[tuple[str, ...], Measurement] = field(default_factory=OrderedDict)
+    """What was put together, by the ids of the parts."""
+    _merging: dict[asyncio.Task[None], asyncio.Future[Answer]] = field(default_factory=dict)
     _group: asyncio.TaskGroup | None = None
     _places: asyncio.Semaphore = field(init=False)
 
@@ -83,23 +100,52 @@ class Measurements:
     def stop(self) -> None:
         """Gives up what is under way, telling all who wait, and takes nothing more."""
         self._group = None
-        for future in self._under_way.values():
+        for future in (*self._under_way.values(), *self._merging.values()):
             _tell(future, _STOPPING)
-        for task in self._tasks:
+        for task in (*self._tasks, *self._merging):
             task.cancel()
 
-    def ask(self, target: Target, addresses: tuple[str, ...]) -> asyncio.Future[Answer]:
+    def ask(self, target: Target, addresses: Sequence[str]) -> asyncio.Future[Answer]:
         """The answer, now or later. Shared with others: wait for it with `asyncio.wait`, never cancel it."""
         self._drop_stale()
-        key = (target.name, tuple(sorted(addresses)))
-        shared = self._under_way.get(key)
+        main = self._part(target, None)
+        if not addresses or target.port is None or self._group is None:
+            return main
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        task = self._group.create_task(self._merge(target, addresses, main, future))
+        self._merging[task] = future
+        task.add_done_callback(self._merging.pop)
+        return future
+
+    async def _merge(
+        self, target: Target, addresses: Sequence[str], main: asyncio.Future[Answer], future: asyncio.Future[Answer]
+    ) -> None:
+        """The target's own measurement with what was seen at the addresses that it has not tried. Where one of them
+        cannot be had in time, it is left out."""
+        ends = asyncio.get_running_loop().time() + self.deadline
+        await asyncio.wait((main,))
+        answer = main.result()
+        if isinstance(answer, Measurement):
+            known = tried(answer)
+            parts = [self._part(target, address) for address in addresses if address not in known]
+            if parts:
+                await asyncio.wait(parts, timeout=ends - asyncio.get_running_loop().time())
+            found = [part.result() for part in parts if part.done()]
+            others = [each for each in found if isinstance(each, Measurement)]
+            key = (answer.id, *sorted(each.id for each in others))
+            answer = recent(self._whole, key, functools.partial(merged, answer, others))
+        _tell(future, answer)
+
+    def _part(self, target: Target, address: str | None) -> asyncio.Future[Answer]:
+        """One measurement: fresh, under way, or begun now."""
+        key = (target.name, address)
+        shared, kept = self._under_way.get(key), self._kept.get(key)
+        if shared is not None or kept is not None:
+            self.hits += address is None
         if shared is not None:
-            self.hits += 1
             return shared
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        kept = self._kept.get(key)
         if kept is not None:
-            self.hits += 1
             _tell(future, kept.answer)
         elif self._group is None:
             _tell(future, _STOPPING)
@@ -117,13 +163,16 @@ class Measurements:
             self._kept[key] = _Kept(answer, self.clock() + self.ttl)
         _tell(future, answer)
 
-    async def _attempt(self, target: Target, addresses: tuple[str, ...]) -> Answer:
+    async def _attempt(self, target: Target, address: str | None) -> Answer:
         try:
             async with asyncio.timeout(self.deadline), self._places:
-                self.made += 1
-                measurement = await self.measure(target, addresses)
+                self.made += address is None
+                self.addresses += address is not None
+                measurement = await self.measure(target, address)
         except TimeoutError:
             return Unmeasured(reason=f"not finished within {self.deadline:.0f} s")
+        except OwnFaultError as error:
+            return Unmeasured(reason=str(error))
         except HostExhaustedError:
             return Unmeasured(reason="this control has no descriptors or memory left")
         except Exception:
@@ -140,6 +189,15 @@ class Measurements:
             if self._kept[oldest].stale_at > now and len(self._kept) <= self.most_kept:
                 break
             del self._kept[oldest]
+
+
+def recent(made: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
+    """What was made for this key, or is made now; of all of them the last MOST_RECENT are kept."""
+    if key not in made:
+        made[key] = make()
+        if len(made) > MOST_RECENT:
+            made.popitem(last=False)
+    return made[key]
 
 
 _STOPPING = Unmeasured(reason="this control is stopping")

@@ -7,19 +7,19 @@ wrong gives None for the target and a sentence for the user, never an exception 
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import httpx
 
 from probe import __version__
-from probe.address import is_global, parse
 from probe.checks import NeutralGround
+from probe.control.asking import CAUGHT, Patience, Problems, checked, http_client, public, raw, reached, read
 from probe.control.wire import (
     HEALTH_PATH,
     LINES,
@@ -30,38 +30,29 @@ from probe.control.wire import (
     Line,
     WireError,
     decode,
-    printable,
     read_health,
     read_line,
     request_body,
 )
 from probe.model import Measurement, Scheme, Target
 
-MOST_PROBLEMS = 20
+DEADLINE_SECONDS = 65.0
+"""A little more than a control takes at most, so that it is the control that says so."""
+SILENCE_SECONDS = 15.0
+"""How long a control may take to begin its answer. It does so before it measures anything."""
+SILENCE_AMONG_OTHERS_SECONDS = 5.0
+"""The same where another control may do as well."""
 _BATCH_SECONDS = 0.02
 _MOST_TARGETS = 100
 """In one request: well below what a control takes, and few enough that it starts with the first ones soon."""
-_MOST_ADDRESSES = 8
 _MOST_BYTES = 32 * 1024 * 1024
 _MOST_BYTES_OF_ERROR = 4096
 _MOST_BYTES_OF_HEALTH = 65_536
 _DESCRIBE_SECONDS = 10.0
 _PAUSE_SECONDS = (0.5, 10.0)
 """How long a busy control may let us wait before we ask again: at least, at most."""
-_LONGEST_SENTENCE = 300
-
-# What a control, or the way to it, can do wrong, with the words for it; the first type that fits is taken.
-_PROBLEMS: tuple[tuple[type[Exception], str], ...] = (
-    (TimeoutError, "did not answer in time"),
-    (httpx.TimeoutException, "did not answer in time"),
-    (httpx.ConnectError, "cannot be connected to"),
-    (httpx.RemoteProtocolError, "broke off, or does not speak HTTP"),
-    (httpx.HTTPError, "cannot be asked"),
-    (httpx.StreamError, "cannot be asked"),
-    (WireError, "gave a bad answer"),
-    (OSError, "cannot be connected to"),
-)
-_CAUGHT = tuple(kind for kind, _ in _PROBLEMS)
+_USUAL_PAUSE_SECONDS = 2.0
+"""Where it does not say."""
 
 
 class BusyError(Exception):
@@ -89,18 +80,27 @@ class _Waiting:
 class ControlClient:
     """One control. Used with `async with`, by hundreds of callers at once.
 
-    `url` is http or https; `deadline` is in seconds for one target, from the asking; `verify` are the roots for
-    https, those of the system (or of `SSL_CERT_FILE`) when None. Raises ValueError for an unusable URL.
+    `url` is http or https; `deadline` is in seconds for one target, from the asking, and `silence` until the control
+    begins its answer; `verify` are the roots for https, those of the system (or of `SSL_CERT_FILE`) when None.
+    Raises ValueError for an unusable URL.
     """
 
     def __init__(
-        self, url: str, *, deadline: float = 60.0, token: str | None = None, verify: ssl.SSLContext | None = None
+        self,
+        url: str,
+        *,
+        deadline: float = DEADLINE_SECONDS,
+        silence: float = SILENCE_SECONDS,
+        token: str | None = None,
+        verify: ssl.SSLContext | None = None,
     ) -> None:
-        self.url = _checked(url)
+        self.url = checked(url)
         self._deadline = deadline
+        self._silence = min(silence, deadline)
         self._token = token
         self._verify = verify
-        self._problems: dict[str, None] = {}
+        self._problems = Problems(self.url)
+        self._patience = Patience()
         self._description: Description | None = None
         self._batch: dict[str, _Waiting] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -109,17 +109,11 @@ class ControlClient:
     @property
     def problems(self) -> list[str]:
         """What went wrong so far, each distinct sentence once, at most MOST_PROBLEMS."""
-        return list(self._problems)
+        return self._problems.sentences
 
     async def __aenter__(self) -> Self:
-        self._http = httpx.AsyncClient(
-            verify=self._verify or ssl.create_default_context(),
-            trust_env=False,
-            timeout=self._deadline,
-            headers=_headers(self._token),
-            # Nothing is remembered from one answer to the next.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        )
+        timeout = httpx.Timeout(self._deadline, connect=self._silence)
+        self._http = http_client(_headers(self._token), timeout=timeout, verify=self._verify)
         self._group = asyncio.TaskGroup()
         await self._group.__aenter__()
         return self
@@ -129,9 +123,11 @@ class ControlClient:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        for batch in (self._batch, *self._asking.values()):
-            for waiting in batch.values():
-                waiting.tell(None)
+        waiting = [each for batch in (self._batch, *self._asking.values()) for each in batch.values()]
+        if any(not each.answer.done() for each in waiting):
+            self._problems.note("had not answered yet when it was no longer waited for")
+        for each in waiting:
+            each.tell(None)
         for task in self._asking:
             task.cancel()
         try:
@@ -140,12 +136,17 @@ class ControlClient:
         finally:
             await self._http.aclose()
 
-    async def measure(self, target: Target, addresses: Sequence[str] = ()) -> Measurement | None:
+    async def measure(
+        self, target: Target, addresses: Sequence[str] = (), *, here: Awaitable[Measurement] | None = None
+    ) -> Measurement | None:
         """What the control sees of this target; None when it could not be had, `problems` says why.
 
-        `addresses` are those seen here; the public ones, at most 8, are what the control connects to as well.
+        `addresses` are those seen here; the public ones, at most 8, are what the control connects to as well. `here`
+        is not needed: a control of ours tells every hop itself.
         """
-        waiting = self._enqueue(target, _public(addresses))
+        if self._patience.is_lost:
+            return None
+        waiting = self._enqueue(target, public(addresses))
         # Not awaited as itself: others may wait for it, and a caller that is cancelled must not cancel it.
         # Its batch has the deadline, and tells every one that waits.
         await asyncio.wait((waiting.answer,))
@@ -164,10 +165,10 @@ class ControlClient:
                 async with self._http.stream("GET", self.url + HEALTH_PATH) as response:
                     if response.status_code != httpx.codes.OK:
                         raise WireError(f"status {response.status_code} of {HEALTH_PATH}")
-                    reached = _reached(response)
-                    self._description = read_health(await _read(response, _MOST_BYTES_OF_HEALTH), reached)
-        except _CAUGHT as error:
-            self._note_error(error)
+                    address = reached(response)
+                    self._description = read_health(await read(response, _MOST_BYTES_OF_HEALTH), address)
+        except CAUGHT as error:
+            self._problems.note_error(error)
         return self._description
 
     async def neutral_ground(self, scheme: Scheme) -> NeutralGround | None:
@@ -205,7 +206,7 @@ class ControlClient:
 
     async def _ask(self, batch: Mapping[str, _Waiting]) -> None:
         """One request and its answer; whoever has no line by its end gets None."""
-        busy = False
+        busy, since = False, self._patience.clock()
         try:
             async with asyncio.timeout(self._deadline):
                 while True:
@@ -214,15 +215,18 @@ class ControlClient:
                         break
                     except BusyError as error:
                         busy = True
-                        await asyncio.sleep(error.pause)
+                        # Many were told the same at the same moment: they shall not all come back at once.
+                        await asyncio.sleep(error.pause * random.uniform(1.0, 1.5))  # noqa: S311 - no secret
             if not all(waiting.answer.done() for waiting in batch.values()):
-                self._note("ended its answer before all targets were answered")
-        except _CAUGHT as error:
+                self._problems.note("ended its answer before all targets were answered")
+        except CAUGHT as error:
             if busy and isinstance(error, TimeoutError):
-                self._note("is too busy")
+                self._problems.note("is too busy")
             else:
-                self._note_error(error)
+                self._problems.note_error(error)
         finally:
+            if not any(waiting.answer.done() for waiting in batch.values()):
+                self._patience.waited_in_vain(since)
             for waiting in batch.values():
                 waiting.tell(None)
 
@@ -230,100 +234,58 @@ class ControlClient:
         """Raises BusyError, WireError, and what httpx raises."""
         asks = [Ask(target=name, addresses=list(each.addresses)) for name, each in batch.items()]
         url, kind = self.url + MEASURE_PATH, {"Content-Type": "application/json"}
-        async with self._http.stream("POST", url, content=request_body(asks), headers=kind) as response:
+        request = self._http.build_request("POST", url, content=request_body(asks), headers=kind)
+        async with asyncio.timeout(self._silence):
+            response = await self._http.send(request, stream=True)
+        try:
             if response.status_code != httpx.codes.OK:
                 await _turned_away(response)
             if response.headers.get("content-type", "").partition(";")[0].strip() != LINES:
                 raise WireError("not a control's answer")
             async with aclosing(_lines(response)) as lines:
-                async for raw in lines:
-                    line = read_line(raw)
-                    self._hand_over(batch.get(line.target), line)
+                async for line in lines:
+                    self._hand_over(batch, read_line(line))
                     if all(waiting.answer.done() for waiting in batch.values()):
                         return  # whatever else it has to say
+        finally:
+            await response.aclose()
 
-    def _hand_over(self, waiting: _Waiting | None, line: Line) -> None:
+    def _hand_over(self, batch: Mapping[str, _Waiting], line: Line) -> None:
+        waiting = batch.get(line.target)
         if waiting is None:
-            self._note("answered for a target nobody asked for")
+            self._problems.note("answered for a target nobody asked for")
             return
+        self._patience.was_answered()
         if line.seen is not None:
             waiting.tell(line.seen.of(waiting.target))
             return
-        self._note(f"did not measure a target: {line.error}")
+        self._problems.note(f"did not measure a target: {line.error}")
         waiting.tell(None)
-
-    def _note_error(self, error: Exception) -> None:
-        words = next(words for kind, words in _PROBLEMS if isinstance(error, kind))
-        details = "" if isinstance(error, TimeoutError | httpx.TimeoutException) else str(error)
-        self._note(f"{words}: {details}" if details else words)
-
-    def _note(self, what: str) -> None:
-        if len(self._problems) < MOST_PROBLEMS:
-            self._problems[f"control {self.url} {printable(what, _LONGEST_SENTENCE)}"] = None
-
-
-def _checked(url: str) -> str:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise ValueError(f"not the URL of a control: {url!r} ({error})") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query or parsed.fragment:
-        raise ValueError(f"not the URL of a control: {url!r} (it must be like https://host or http://host:port)")
-    return str(parsed).rstrip("/")
 
 
 def _headers(token: str | None) -> dict[str, str]:
-    # Asked for as it is: a compressed answer could be far larger than its bytes on the way.
-    plain = {"User-Agent": f"reachability-probe/{__version__}", "Accept-Encoding": "identity"}
-    return plain if token is None else {**plain, "Authorization": f"Bearer {token}"}
-
-
-def _public(addresses: Sequence[str]) -> tuple[str, ...]:
-    """What a control would connect to, in one spelling."""
-    parsed = (parse(each) for each in addresses)
-    found = dict.fromkeys(str(each) for each in parsed if each is not None and is_global(each))
-    return tuple(found)[:_MOST_ADDRESSES]
+    named = {"User-Agent": f"reachability-probe/{__version__}"}
+    return named if token is None else {**named, "Authorization": f"Bearer {token}"}
 
 
 async def _turned_away(response: httpx.Response) -> None:
     """Raises BusyError or WireError for an answer that is none."""
-    after = response.headers.get("retry-after", "")
-    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and after.isascii() and after.isdigit():
+    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        after = response.headers.get("retry-after", "")
         least, most = _PAUSE_SECONDS
-        raise BusyError(min(max(float(after), least), most))
+        seconds = float(after) if after.isascii() and after.isdigit() else _USUAL_PAUSE_SECONDS
+        raise BusyError(min(max(seconds, least), most))
     try:
-        reason = str(decode(await _read(response, _MOST_BYTES_OF_ERROR), dict[str, Any]).get("error", ""))
+        reason = str(decode(await read(response, _MOST_BYTES_OF_ERROR), dict[str, Any]).get("error", ""))
     except WireError:
         reason = ""
     raise WireError(f"status {response.status_code} {reason}".strip())
 
 
-async def _read(response: httpx.Response, most: int) -> bytes:
-    """The body as it came over the wire. Raises WireError when it is longer."""
-    body = bytearray()
-    async with aclosing(_raw(response)) as chunks:
-        async for chunk in chunks:
-            body += chunk
-            if len(body) > most:
-                raise WireError(f"an answer over {most} bytes")
-    return bytes(body)
-
-
-def _reached(response: httpx.Response) -> str | None:
-    """The address that answers; to be asked while the connection is there."""
-    place = response.extensions["network_stream"].get_extra_info("server_addr")
-    return place[0] if isinstance(place, tuple) else None
-
-
-def _raw(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """The bytes as they come; an async generator, though httpx declares less, and to be closed like one."""
-    return cast(AsyncGenerator[bytes, None], response.aiter_raw())
-
-
 async def _lines(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     """The lines of an answer as they come. Raises WireError when one, or all, are too long."""
     total, rest = 0, bytearray()
-    async with aclosing(_raw(response)) as chunks:
+    async with aclosing(raw(response)) as chunks:
         async for chunk in chunks:
             total += len(chunk)
             if total > _MOST_BYTES:

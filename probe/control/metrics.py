@@ -21,13 +21,14 @@ class Requests:
         self.counts[route, status] += 1
 
 
-def metrics_text(requests: Requests, *, made: int, hits: int, in_flight: int) -> str:
+def metrics_text(requests: Requests, *, made: int, addresses: int, hits: int, in_flight: int) -> str:
     """The text of `GET /metrics`."""
     by_route = {f'{{route="{route}",status="{status}"}}': n for (route, status), n in sorted(requests.counts.items())}
     families: tuple[tuple[str, str, str, dict[str, int]], ...] = (
         ("requests_total", "counter", "Requests by route and status.", by_route),
-        ("measurements_total", "counter", "Measurements begun.", {"": made}),
-        ("cache_hits_total", "counter", "Asks answered by a measurement fresh or under way.", {"": hits}),
+        ("measurements_total", "counter", "Measurements of targets begun.", {"": made}),
+        ("addresses_total", "counter", "Additional addresses at which a target was looked at.", {"": addresses}),
+        ("cache_hits_total", "counter", "Asks for a target that was fresh or under way.", {"": hits}),
         ("in_flight", "gauge", "Measurements running or waiting for a place.", {"": in_flight}),
     )
     lines: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,10 +23,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from probe import __version__
-from probe.checks import measure
+from probe.checks import measure, measure_at
 from probe.control import limits, ooni
 from probe.control.access import Access, Listed
-from probe.control.cache import Answer, Measurements, Unmeasured
+from probe.control.cache import Answer, Measurements, Unmeasured, recent
+from probe.control.fault import OwnResolvers
 from probe.control.limits import RefusedError
 from probe.control.metrics import OTHER, TEXT, Requests, metrics_text
 from probe.control.neutral import Neutral
@@ -52,6 +54,8 @@ PATHS = frozenset({OONI_PATH, MEASURE_PATH, HEALTH_PATH, METRICS_PATH})
 _REQUEST_SECONDS = 90.0
 """A whole request: reading, measuring, and a client that takes its time to read the answer."""
 _RETRY_SECONDS = 1
+_AS_IT_COMES = {"X-Accel-Buffering": "no"}
+"""Asks a web server on the way not to gather the lines before it sends them on."""
 _NOT_LISTED = "not on the lists of this control"
 _LONGEST_ECHO = 2048
 _LONGEST_REASON = 300
@@ -83,6 +87,7 @@ class Control:
     access: Access
     measurements: Measurements
     requests: Requests = field(default_factory=Requests)
+    lines: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
 
     async def measure(self, request: Request) -> Response:
         """`POST /v1/measure`"""
@@ -91,7 +96,7 @@ class Control:
         if len(asks) > limits.MOST_TARGETS:
             raise HTTPException(413, f"{len(asks)} targets, at most {limits.MOST_TARGETS} in one request")
         self._check_room()
-        return StreamingResponse(self._lines(asks, may), media_type=LINES)
+        return StreamingResponse(self._lines(asks, may), media_type=LINES, headers=_AS_IT_COMES)
 
     async def help(self, request: Request) -> Response:
         """`POST /`, the test helper of OONI's web connectivity."""
@@ -117,7 +122,9 @@ class Control:
     async def metrics(self, request: Request) -> Response:
         """`GET /metrics`"""
         kept = self.measurements
-        text = metrics_text(self.requests, made=kept.made, hits=kept.hits, in_flight=kept.in_flight)
+        text = metrics_text(
+            self.requests, made=kept.made, addresses=kept.addresses, hits=kept.hits, in_flight=kept.in_flight
+        )
         return PlainTextResponse(text, media_type=TEXT)
 
     def _admit(self, text: str, may: Listed) -> Target:
@@ -156,10 +163,14 @@ class Control:
             for _ in pending:
                 name, future = await finished.get()
                 answer = future.result()
-                yield error_line(name, answer.reason) if isinstance(answer, Unmeasured) else measurement_line(answer)
+                yield error_line(name, answer.reason) if isinstance(answer, Unmeasured) else self._line(answer)
         finally:  # a client that went away leaves nothing behind on a future that others wait for
             for future, report in pending:
                 future.remove_done_callback(report)
+
+    def _line(self, measurement: Measurement) -> bytes:
+        """Written once for all who are given the same measurement: its id stands for its rows."""
+        return recent(self.lines, measurement.id, functools.partial(measurement_line, measurement))
 
     @staticmethod
     def _admit_addresses(ask: Ask) -> tuple[str, ...]:
@@ -181,8 +192,14 @@ def build(
     neutral = neutral or Neutral()
     guarded = limits.guard(network, settings.ports)
 
-    async def measure_guarded(target: Target, addresses: tuple[str, ...]) -> Measurement:
-        return await measure(target, guarded, vantage=vantage, addresses=addresses)
+    own = OwnResolvers(network=guarded)
+
+    async def measure_guarded(target: Target, address: str | None) -> Measurement:
+        if address is not None:
+            return await measure_at(address, target, guarded, vantage=vantage)
+        measurement = await measure(target, guarded, vantage=vantage)
+        await own.vouch_for(measurement)
+        return measurement
 
     control = Control(
         settings=settings,

@@ -16,7 +16,7 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-_MOST_CONNECTIONS = 512
+_MOST_CONNECTIONS = 2048
 _MOST_HEADER_BYTES = 16 * 1024
 _KEEP_ALIVE_SECONDS = 5
 _SILENT_SECONDS = 10.0

@@ -11,15 +11,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-_MOST_ROWS = 2000
-_MOST_ITEMS = 500
+from probe.ooni.form import MOST_ITEMS, Code, Helper, Text
 
-Text = Annotated[str, Meta(max_length=8192)]
+_MOST_ROWS = 2000
+
 Seconds = Annotated[float, Meta(ge=0, le=1e7)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Code = Annotated[int, Meta(ge=-1, le=999)]
-Length = Annotated[int, Meta(ge=-1, le=1 << 53)]
-Tags = Annotated[list[Text], Meta(max_length=_MOST_ITEMS)]
+Tags = Annotated[list[Text], Meta(max_length=MOST_ITEMS)]
 
 
 class Binary(Struct, frozen=True):
@@ -60,7 +58,7 @@ class Query(Operation, frozen=True):
     engine: Text | None = None
     resolver_address: Text | None = None
     rcode: Annotated[int, Meta(ge=0, le=65535)] | None = None
-    answers: Annotated[list[Answer], Meta(max_length=_MOST_ITEMS)] | None = None
+    answers: Annotated[list[Answer], Meta(max_length=MOST_ITEMS)] | None = None
 
 
 class ConnectStatus(Struct, frozen=True):
@@ -99,7 +97,7 @@ class Response(Struct, frozen=True):
     body: MaybeBinary = None
     body_is_truncated: bool | None = None
     headers: dict[Text, MaybeBinary] | None = None
-    headers_list: Annotated[list[tuple[str, MaybeBinary]], Meta(max_length=_MOST_ITEMS)] | None = None
+    headers_list: Annotated[list[tuple[str, MaybeBinary]], Meta(max_length=MOST_ITEMS)] | None = None
 
 
 class Exchange(Operation, frozen=True):
@@ -110,38 +108,6 @@ class Exchange(Operation, frozen=True):
     alpn: Text | None = None
     request: Request = Request()
     response: Response | None = None
-
-
-class HelperNames(Struct, frozen=True):
-    failure: Text | None = None
-    addrs: Annotated[list[Text], Meta(max_length=_MOST_ITEMS)] | None = None
-
-
-class HelperPlace(Struct, frozen=True):
-    """What the helper found at one endpoint, by connecting or by a handshake."""
-
-    status: bool | None = None
-    failure: Text | None = None
-    server_name: Text | None = None
-
-
-class HelperPage(Struct, frozen=True):
-    """What came of the helper's one exchange; it does not say from where, redirects included."""
-
-    failure: Text | None = None
-    status_code: Code | None = None
-    title: str | None = None
-    body_length: Length | None = None
-    headers: dict[Text, str] | None = None
-
-
-class Helper(Struct, frozen=True):
-    """The answer of the test helper (ts-017): what a control vantage point saw."""
-
-    dns: HelperNames | None = None
-    tcp_connect: dict[Text, HelperPlace] | None = None
-    tls_handshake: dict[Text, HelperPlace] | None = None
-    http_request: HelperPage | None = None
 
 
 class Keys(Struct, frozen=True):

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 
 from probe.address import parse
 from probe.imports.ooni_form import Keys, Report
-from probe.imports.ooni_path import addresses_of, follow, observations
+from probe.imports.ooni_path import addresses_of, follow
 from probe.imports.ooni_record import Header, Pair, measured
-from probe.imports.ooni_rows import Row, Rows, UnfitError, rows_of
+from probe.imports.ooni_rows import Rows, UnfitError, rows_of
 from probe.model import DnsDetail, HttpDetail, Scheme, Target, TcpDetail, TlsDetail
+from probe.ooni.hop import Row, observations
 from probe.targets import TargetError, parse_one, redirect
 
 SERVICES: Mapping[str, str] = {

@@ -7,70 +7,32 @@ was reached, rows that the exchange proves are put before it, and say so in `err
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from probe.address import parse
 from probe.failure import Failure
-from probe.imports.ooni_rows import SYSTEM_RESOLVER, Row, Rows, answered, is_system
+from probe.imports.ooni_rows import SYSTEM_RESOLVER, Rows, is_system
 from probe.model import (
-    STEP_OF,
     DnsDetail,
     Experiment,
     HttpDetail,
-    Observation,
-    QuicDetail,
-    Scheme,
     StepName,
     Target,
     TcpDetail,
     TlsDetail,
 )
-from probe.targets import TargetError, parse_one, redirect
+from probe.ooni.hop import Hop, Row, answered
+from probe.targets import parse_one
 
 IMPLIED = "not in the file: shown by the rows that follow"
 """The `error` of a row that is a consequence of others."""
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SECURE = frozenset({Scheme.HTTPS, Scheme.TLS})
-_LAYERS = tuple(StepName)
 # Failures of an exchange that name the layer below which it never came.
 _LAYER_OF = {
     **{word: StepName.DNS for word in Failure if word.startswith("dns_")},
     **{word: StepName.TLS for word in Failure if word.startswith("ssl_")},
     **dict.fromkeys((Failure.CONNECTION_REFUSED, Failure.HOST_UNREACHABLE, Failure.NETWORK_UNREACHABLE), StepName.TCP),
 }
-
-
-@dataclass(slots=True)
-class Hop:
-    """One place that was visited, while its rows are being gathered."""
-
-    target: Target
-    depth: int | None
-    dns: list[Row] = field(default_factory=list)
-    tcp: list[Row] = field(default_factory=list)
-    tls: list[Row] = field(default_factory=list)
-    http: list[Row] = field(default_factory=list)
-
-    @property
-    def is_secure(self) -> bool:
-        return self.target.scheme in _SECURE
-
-    @property
-    def onward(self) -> Target | None:
-        """Where its last response leads, if that is a redirect to a place."""
-        detail = self.http[-1].detail if self.http else None
-        if not isinstance(detail, HttpDetail) or detail.status not in _REDIRECTS:
-            return None
-        location = next((value for name, value in detail.headers if name == "location"), None)
-        try:
-            return redirect(parse_one(detail.url), location) if location is not None else None
-        except TargetError:
-            return None
-
-    def rows(self) -> list[Row]:
-        return [*self.dns, *self.tcp, *self.tls, *self.http]
 
 
 def follow(target: Target, rows: Rows, helper_addresses: frozenset[str] = frozenset()) -> tuple[Hop, ...]:
@@ -255,43 +217,3 @@ def _only_experiments_after_one(hops: Sequence[Hop]) -> Iterable[Hop]:
                 kind[:] = [replace(row, experiment=Experiment.CONTROL_ADDRESS) for row in kind]
         yield hop
         went_on = went_on and any(row.experiment is None for row in hop.http)
-
-
-def observations(hops: Iterable[Hop]) -> tuple[Observation, ...]:
-    """The rows as observations: numbered in the order of time, each try of the same operation counted."""
-    rows = [(number, row) for number, hop in enumerate(hops) for row in hop.rows()]
-    rows.sort(key=lambda each: (each[1].started, each[0], _LAYERS.index(STEP_OF[type(each[1].detail)])))
-    tries: Counter[object] = Counter()
-    found = []
-    for number, (hop_number, row) in enumerate(rows, start=1):
-        key = (hop_number, row.experiment, _operation(row))
-        tries[key] += 1
-        found.append(
-            Observation(
-                id=number,
-                started=row.started,
-                runtime=row.runtime,
-                attempt=tries[key],
-                hop=hop_number,
-                experiment=row.experiment,
-                failure=row.failure,
-                error=row.error,
-                detail=row.detail,
-            )
-        )
-    return tuple(found)
-
-
-def _operation(row: Row) -> tuple[object, ...]:
-    """What makes two rows two tries of one operation."""
-    match row.detail:
-        case DnsDetail() as dns:
-            return (dns.hostname, dns.query_type, dns.transport, dns.resolver_address)
-        case TcpDetail() as tcp:
-            return ("tcp", tcp.address, tcp.port)
-        case TlsDetail() as tls:
-            return ("tls", tls.address, tls.port, tls.server_name)
-        case HttpDetail() as http:
-            return (http.address, http.url, http.method)
-        case QuicDetail() as quic:
-            return ("quic", quic.address, quic.port, quic.server_name)

@@ -29,8 +29,9 @@ from probe.imports.ooni_form import (
     Query,
     Response,
 )
-from probe.imports.ooni_words import failure_of
-from probe.model import DEFAULT_PORTS, Detail, DnsDetail, DnsRecord, Experiment, HttpDetail, TcpDetail, TlsDetail
+from probe.model import DEFAULT_PORTS, DnsDetail, DnsRecord, HttpDetail, TcpDetail, TlsDetail
+from probe.ooni.hop import Row, split
+from probe.ooni.words import failure_of
 from probe.steps.page import title
 from probe.targets import TargetError, parse_one
 
@@ -53,25 +54,6 @@ _LONGEST_HEADER = 8192
 
 class UnfitError(ValueError):
     """The measurement cannot be read as one of ours; the text says which part of it, and why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """An observation that has no number yet, and whose hop is not known yet."""
-
-    started: float
-    runtime: float
-    detail: Detail
-    failure: Failure | None = None
-    error: str | None = None
-    depth: int | None = None
-    """The hop, where the file itself says which one."""
-    experiment: Experiment | None = None
-
-    @property
-    def address(self) -> str:
-        """The address it went to; empty for a question."""
-        return "" if isinstance(self.detail, DnsDetail) else self.detail.address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,18 +142,6 @@ def _question(query: Query, family: str, records: tuple[DnsRecord, ...], failure
         transport=query.engine or SYSTEM_RESOLVER,
         rcode=rcode,
         answers=records,
-    )
-
-
-def answered(resolver: str, host: str, family: str, values: Iterable[str]) -> DnsDetail:
-    """A question about a host's addresses, of which the file tells only what was answered."""
-    return DnsDetail(
-        hostname=host,
-        query_type=family,
-        resolver_address=resolver,
-        resolver_port=0,
-        transport=resolver,
-        answers=tuple(DnsRecord(name=host, type=family, value=value, ttl=0) for value in values),
     )
 
 
@@ -292,12 +262,3 @@ def address_of(text: str, place: str) -> str:
     if address is None:
         raise UnfitError(f"{place}: {text[:40]!r} is no address")
     return str(address)
-
-
-def split(endpoint: str) -> tuple[str, int]:
-    """Address and port of `192.0.2.1:443` or `[2001:db8::1]:443`; port 0 where there is none."""
-    if parse(endpoint) is not None:
-        return endpoint, 0
-    host, _, port = endpoint.rpartition(":")
-    digits = port.isascii() and port.isdigit() and len(port) < 6
-    return host.strip("[]"), int(port) if digits and int(port) < 65536 else 0

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from probe.imports.ooni_control import addresses, control_of
 from probe.imports.ooni_form import Keys, Report
-from probe.imports.ooni_path import follow, observations
+from probe.imports.ooni_path import follow
 from probe.imports.ooni_record import Header, Pair, measured
 from probe.imports.ooni_rows import UnfitError, rows_of
 from probe.model import DEFAULT_PORTS
+from probe.ooni.helper import addresses, control_of
+from probe.ooni.hop import observations
 from probe.targets import TargetError, parse_one, service_of, shipped
 
 

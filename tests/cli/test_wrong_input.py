@@ -53,6 +53,8 @@ CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
     "one bad of two": (2, ("check", "https://example.org/", "https://example.org:x/"), "port"),
     "control": (2, (*CHECK, "--control", "example.org"), "--control"),
     "control scheme": (2, (*CHECK, "--control", "ftp://example.org"), "--control"),
+    "control with a query": (2, (*CHECK, "--control", "http://example.org/?a"), "--control"),
+    "control of a strange kind": (2, (*CHECK, "--control", "ooni+ftp://example.org"), "--control"),
     "control and none": (2, (*CHECK, "--control", "none", "--control", "http://example.org"), "none"),
     "resolver name": (2, (*CHECK, "--resolver", "dns.example.org"), "--resolver"),
     "doh name": (2, (*CHECK, "--doh", "https://dns.example.org/dns-query"), "--doh"),
@@ -108,6 +110,7 @@ CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
     "serve at a word": (2, ("control", "serve", "--listen", "127.0.0.1:http"), "HOST:PORT"),
     "serve beyond ports": (2, ("control", "serve", "--listen", "127.0.0.1:65536"), "HOST:PORT"),
     "serve at no address": (2, ("control", "serve", "--listen", "256.0.0.1:0"), "256.0.0.1"),
+    "serve for too long": (2, ("control", "serve", "--listen", "127.0.0.1:0", "--ttl", "3601"), "--ttl"),
     "serve for bad ports": (2, ("control", "serve", "--listen", "127.0.0.1:0", "--ports", "https"), "--ports"),
     "serve without tokens": (
         5,

@@ -10,12 +10,17 @@ from datetime import UTC, datetime
 import pytest
 
 from probe.control.cache import Answer, Measurements, Unmeasured
-from probe.model import Measurement, Scheme, Target, Vantage
+from probe.control.merging import merged
+from probe.identity import new_id
+from probe.model import Measurement, Observation, Scheme, Target, TcpDetail, Vantage
 from probe.steps.errors import HostExhaustedError
+
+OWN = "192.31.196.1"
+"""The address that every name has here."""
 
 
 def named(host: str) -> Target:
-    return Target(scheme=Scheme.DNS, host=host, port=None)
+    return Target(scheme=Scheme.TLS, host=host, port=443)
 
 
 class Ground:
@@ -25,6 +30,7 @@ class Ground:
         self.now = 0.0
         self.error = error
         self.begun: list[str] = []
+        """The host, and the address where it is an additional one."""
         self.at_once = self.most_at_once = 0
         self.gate = asyncio.Event()
         self.cache = Measurements(
@@ -36,8 +42,8 @@ class Ground:
             clock=lambda: self.now,
         )
 
-    async def measure(self, target: Target, addresses: tuple[str, ...]) -> Measurement:
-        self.begun.append(target.host)
+    async def measure(self, target: Target, address: str | None) -> Measurement:
+        self.begun.append(target.host if address is None else f"{target.host} {address}")
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
@@ -47,13 +53,15 @@ class Ground:
         if self.error is not None:
             raise self.error
         return Measurement(
-            id=f"{target.host}-{len(self.begun)}",
+            id=new_id(datetime(2026, 11, 24, tzinfo=UTC)),
             run_id=None,
             target=target,
             vantage=Vantage(name="here"),
             started_at=datetime(2026, 11, 24, tzinfo=UTC),
             runtime=0.1,
-            observations=(),
+            observations=(
+                Observation(id=1, started=0, runtime=0.1, detail=TcpDetail(address=address or OWN, port=443)),
+            ),
             bodies={"x": b"large"},
             certificates={"y": b"large"},
         )
@@ -84,22 +92,119 @@ def test_one_under_way_is_shared_and_outlives_who_asked_first() -> None:
             ground.gate.set()
             answers = await asyncio.gather(*others)
         assert ground.begun == ["a"]
-        assert {answer.id for answer in answers if isinstance(answer, Measurement)} == {"a-1"}
+        assert len({answer.id for answer in answers if isinstance(answer, Measurement)}) == 1
         assert (ground.cache.made, ground.cache.hits, ground.cache.in_flight) == (1, 5, 0)
 
     run(body)
 
 
-def test_the_order_of_addresses_does_not_matter_and_the_addresses_do() -> None:
+def at(answer: Answer) -> list[str]:
+    """Where a measurement tried its target."""
+    assert isinstance(answer, Measurement)
+    assert [row.id for row in answer.observations] == list(range(1, len(answer.observations) + 1))
+    return [row.detail.address for row in answer.observations if isinstance(row.detail, TcpDetail)]
+
+
+def test_additional_addresses_share_the_main_measurement_and_each_is_looked_at_once() -> None:
     async def body() -> None:
         ground = Ground()
         ground.gate.set()
         async with ground.cache.running():
-            for addresses in [("1", "2"), ("2", "1"), ("1",), ()]:
-                await ground.ask("a", *addresses)
-        assert len(ground.begun) == 3
+            asked = [("1", "2"), ("2", "1"), ("1",), (), ("2", "3"), (OWN,), (OWN, "3")]
+            answers = [await ground.ask("a", *addresses) for addresses in asked]
+        assert ground.begun == ["a", "a 1", "a 2", "a 3"]
+        assert (ground.cache.made, ground.cache.addresses, ground.cache.hits) == (1, 3, 6)
+        assert [set(at(answer)) for answer in answers] == [{OWN, *addresses} for addresses in asked]
+        ids = [answer.id for answer in answers if isinstance(answer, Measurement)]
+        assert ids[0] == ids[1], "the same parts make the same measurement"
+        assert ids[3] == ids[5], "an address that was tried anyway adds nothing"
+        assert len({ids[n] for n in (0, 2, 3, 4, 6)}) == 5, "other rows are another measurement"
 
     run(body)
+
+
+def test_additional_addresses_are_shared_while_under_way() -> None:
+    async def body() -> None:
+        ground = Ground()
+        async with ground.cache.running():
+            asking = [asyncio.create_task(ground.ask("a", *each)) for each in (("1",), ("1", "2"), (), ("2",)) * 5]
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert ground.begun == ["a"], "the addresses wait until it is known which ones are tried anyway"
+            ground.gate.set()
+            await asyncio.gather(*asking)
+        assert sorted(ground.begun) == ["a", "a 1", "a 2"]
+
+    run(body)
+
+
+def test_a_name_alone_is_at_no_address() -> None:
+    async def body() -> None:
+        ground = Ground()
+        ground.gate.set()
+        async with ground.cache.running():
+            await asyncio.wait((ground.cache.ask(Target(scheme=Scheme.DNS, host="a", port=None), ("1",)),))
+        assert ground.begun == ["a"]
+
+    run(body)
+
+
+def test_an_address_that_could_not_be_looked_at_is_left_out() -> None:
+    async def body() -> None:
+        ground = Ground()
+        ground.gate.set()
+        async with ground.cache.running():
+            await ground.ask("a")
+            ground.error = ZeroDivisionError("a bug")
+            assert at(await ground.ask("a", "1")) == [OWN]
+            ground.error = None
+            assert at(await ground.ask("a", "1")) == [OWN, "1"]
+
+    run(body)
+
+
+def test_an_address_that_takes_too_long_holds_nobody_up() -> None:
+    async def body() -> None:
+        ground = Ground()
+        ground.cache.deadline = 0.2
+        ground.gate.set()
+        async with ground.cache.running():
+            await ground.ask("a")
+            ground.gate.clear()
+            assert at(await ground.ask("a", "1")) == [OWN]
+
+    run(body)
+
+
+def test_what_is_put_together_counts_from_its_own_beginning() -> None:
+    def measured(second: int, *rows: Observation) -> Measurement:
+        moment = datetime(2026, 11, 24, second=second, tzinfo=UTC)
+        return Measurement(
+            id=new_id(moment),
+            run_id=None,
+            target=named("a"),
+            vantage=Vantage(name="here"),
+            started_at=moment,
+            runtime=2.0,
+            observations=rows,
+        )
+
+    def row(number: int, started: float, address: str) -> Observation:
+        return Observation(id=number, started=started, runtime=0.5, detail=TcpDetail(address=address, port=443))
+
+    main = measured(10, row(1, 0.0, OWN), row(2, 1.0, OWN))
+    before, after = measured(4, row(1, 0.25, "1")), measured(40, row(1, 0.5, "2"))
+    whole = merged(main, [after, before])
+    assert (whole.started_at, whole.runtime) == (before.started_at, 38.0)
+    assert [(r.id, r.started, getattr(r.detail, "address", "")) for r in whole.observations] == [
+        (1, 0.25, "1"),
+        (2, 6.0, OWN),
+        (3, 7.0, OWN),
+        (4, 36.5, "2"),
+    ]
+    assert whole.id == merged(main, [before, after]).id != main.id
+    assert whole.id[:13] == main.id[:13], "sorted by time where the main measurement is"
+    assert merged(main, []) == merged(main, [measured(20)]) == main
 
 
 @pytest.mark.parametrize(("later", "begun"), [(299.0, 1), (300.0, 2)])
@@ -180,8 +285,8 @@ def test_stopping_tells_all_who_wait_even_those_not_begun() -> None:
         async with ground.cache.running():
             begun = ground.cache.ask(named("a"), ())
             await asyncio.sleep(0)
-            futures = [begun, ground.cache.ask(named("b"), ())]
-        futures.append(ground.cache.ask(named("c"), ()))
+            futures = [begun, ground.cache.ask(named("b"), ()), ground.cache.ask(named("a"), ("1",))]
+        futures += [ground.cache.ask(named("c"), ()), ground.cache.ask(named("a"), ("1",))]
         for future in futures:
             answer = future.result()
             assert isinstance(answer, Unmeasured)

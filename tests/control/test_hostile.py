@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import trustme
 
-from probe.control.client import MOST_PROBLEMS, ControlClient
+from probe.control.asking import MOST_PROBLEMS
+from probe.control.client import ControlClient
 from probe.control.wire import MOST_LINE_BYTES
 from probe.model import Measurement
 from tests.control.test_client import page
@@ -37,9 +38,13 @@ class Exchange:
     number: int
     path: str
     headers: str
-    asks: list[dict[str, Any]]
+    body: dict[str, Any]
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+    @property
+    def asks(self) -> list[dict[str, Any]]:
+        return list(self.body["targets"])
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
@@ -69,8 +74,8 @@ async def hostile(peer: Peer, context: ssl.SSLContext | None = None) -> AsyncIte
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = next((int(row.split(":")[1]) for row in head.splitlines() if "content-length" in row.lower()), 0)
-            asks = json.loads(await reader.readexactly(length) or b'{"targets": []}')["targets"]
-            exchange = Exchange(len(log.exchanges), head.split()[1], head, asks, reader, writer)
+            body = json.loads(await reader.readexactly(length) or b'{"targets": []}')
+            exchange = Exchange(len(log.exchanges), head.split()[1], head, body, reader, writer)
             log.exchanges.append(exchange)
             await peer(exchange)
         except (OSError, EOFError, asyncio.CancelledError):
@@ -223,7 +228,7 @@ NOTHING = {
     wants_a_token: "token, please",
     fails: "status 500",
     is_busy_for_ever: "too busy",
-    is_busy_with_no_end_in_sight: "status 503",
+    is_busy_with_no_end_in_sight: "too busy",
     is_compressed: "bad answer",
     has_endless_headers: "does not speak HTTP",
 }

@@ -98,7 +98,7 @@ def test_it_is_the_measurement_that_the_others_get(start: Start) -> None:
     control = start()
     control.line("https://site.test/", OTHER)
     ask(control, "https://site.test/", f"{OTHER}:443", f"{PRIVATE}:443")
-    assert control.counted("measurements_total") == 1
+    assert (control.counted("measurements_total"), control.counted("addresses_total")) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,20 @@ def test_a_failure_of_the_target_is_a_measurement(listing: Running) -> None:
     assert {row["failure"] for row in line["observations"]} == {"dns_nxdomain_error"}
 
 
+def test_a_broken_zone_is_a_failure_of_the_target(listing: Running) -> None:
+    line = listing.line("dns://broken.test")
+    assert {row["failure"] for row in line["observations"]} == {"dns_servfail_error"}
+
+
+def test_a_broken_resolver_is_a_failure_of_the_control(start: Start) -> None:
+    control = start(broken_resolver=True)
+    assert control.line("https://site.test/") == {
+        "target": "https://site.test/",
+        "error": "this control has no resolver that works",
+    }
+    assert control.post("/", {"http_request": "https://site.test/"}).status_code == 503
+
+
 def test_the_target_in_the_line_is_normalised(listing: Running) -> None:
     assert listing.line("HTTPS://Site.Test")["target"] == "https://site.test/"
 

@@ -33,6 +33,8 @@ from probe.targets import parse_one
 
 SITE, OTHER, SITE_V6, RESOLVER = "192.31.196.10", "192.31.196.11", "2620:4f:8000::10", "192.31.196.53"
 DEAD = "192.31.196.99"
+MIRRORS = tuple(f"192.31.196.{number}" for number in range(20, 28))
+"""Addresses at which the site is as well, and which no name leads to."""
 PRIVATE, METADATA = "10.9.9.9", "169.254.169.254"
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -49,6 +51,9 @@ NAMES: dict[str, tuple[str, ...]] = {
 LISTED = ("https://site.test/", "tcp://site.test:5222", "https://both.test/", "http://gone.test/", "http://dead.test/")
 LISTED += tuple(f"http://{name}/" for name in NAMES if name != "unlisted.test")
 NAMES["dead.test"] = (DEAD,)
+BROKEN = "broken.test"
+"""A zone that is broken: no resolver has an answer."""
+LISTED += (f"dns://{BROKEN}",)
 REBINDING = "rebind.test"
 """Another address each time it is asked for: a public one, then a private one."""
 
@@ -60,7 +65,7 @@ REDIRECTS = {
     "/to-other": f"http://{OTHER}/landed",
 }
 PLAIN = ((SITE, 80), (SITE, 25), (SITE, 5222), (OTHER, 80), (SITE_V6, 80), (PRIVATE, 80), (METADATA, 80))
-PLAIN += (("127.0.0.1", 80), ("::1", 80))
+PLAIN += (("127.0.0.1", 80), ("::1", 80), *((each, 80) for each in MIRRORS))
 SECURE = ((SITE, 443), (SITE_V6, 443))
 
 
@@ -68,7 +73,7 @@ def bring_up() -> None:
     with IPRoute() as route:
         index = route.link_lookup(ifname="lo")[0]
         route.link("set", index=index, state="up")
-        for address in (SITE, OTHER, RESOLVER, PRIVATE, METADATA):
+        for address in (SITE, OTHER, RESOLVER, PRIVATE, METADATA, *MIRRORS):
             route.addr("add", index=index, address=address, prefixlen=32)
         route.addr("add", index=index, address=SITE_V6, prefixlen=128)
 
@@ -76,7 +81,8 @@ def bring_up() -> None:
 class Names(asyncio.DatagramProtocol):
     """The resolver."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, broken: bool) -> None:
+        self.broken = broken
         self.asked = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -92,6 +98,8 @@ class Names(asyncio.DatagramProtocol):
         if name == REBINDING and question.rdtype == dns.rdatatype.A:
             addresses = (SITE, PRIVATE)[self.asked % 2 :][:1]
             self.asked += 1
+        elif self.broken or name == BROKEN:
+            answer.set_rcode(dns.rcode.SERVFAIL)
         elif name not in NAMES and name != REBINDING:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         version = {dns.rdatatype.A: 4, dns.rdatatype.AAAA: 6}.get(question.rdtype)
@@ -135,7 +143,8 @@ async def live(sock: socket.socket, folder: Path, options: dict[str, Any]) -> No
         await answer(reader, writer, hits)
 
     loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(Names, local_addr=(RESOLVER, 53))
+    broken = options.pop("broken_resolver", False)
+    await loop.create_datagram_endpoint(lambda: Names(broken=broken), local_addr=(RESOLVER, 53))
     servers = [await asyncio.start_server(handle, *each) for each in PLAIN]
     servers += [await asyncio.start_server(handle, *each, ssl=context) for each in SECURE]
     network = Network(

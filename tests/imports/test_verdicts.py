@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from probe.failure import Failure
-from probe.imports.ooni_words import OTHER_WORDS, failure_of
 from probe.model import DnsDetail, Experiment, HttpDetail, Measurement, TcpDetail, TlsDetail
+from probe.ooni.words import OTHER_WORDS, failure_of
 from tests.imports.sampled import NAMES, judged, judged_object, lines_of, one
 
 H, S = "http://service.example.org/", "https://service.example.org/"

@@ -24,10 +24,12 @@ NOBODY_URL = f"http://{CONTROL[0]}:8081"
 
 
 @contextmanager
-def control(world: World, *options: str, name: str = CONTROL_NAME, port: int = CONTROL_PORT) -> Iterator[Running]:
+def control(
+    world: World, *options: str, name: str = CONTROL_NAME, port: int = CONTROL_PORT, country: str = "NL"
+) -> Iterator[Running]:
     """A control vantage point in the uncensored network, open to all."""
     command = ["probe", "control", "serve", "--listen", f"0.0.0.0:{port}", "--open", "--ttl", "5", *options]
-    env = {"PROBE_VANTAGE_NAME": name, "PROBE_VANTAGE_COUNTRY": "NL"}
+    env = {"PROBE_VANTAGE_NAME": name, "PROBE_VANTAGE_COUNTRY": country}
     running = world.start(command, host="control", env=env)
     try:
         world.wait_for(running, CONTROL[0], port)

@@ -14,22 +14,32 @@ from probe.address import parse
 from probe.classify.facts import same_site
 from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
-from probe.imports.ooni_form import Helper, HelperPage, HelperPlace
-from probe.imports.ooni_path import Hop, observations
-from probe.imports.ooni_rows import Row, answered, split
-from probe.imports.ooni_words import failure_of
-from probe.model import DnsDetail, HttpDetail, Measurement, Scheme, TcpDetail, TlsDetail, Vantage
+from probe.model import DnsDetail, HttpDetail, Measurement, Scheme, Target, TcpDetail, TlsDetail, Vantage
+from probe.ooni.form import Helper, HelperPage, HelperPlace
+from probe.ooni.hop import Hop, Row, answered, observations, split
+from probe.ooni.words import failure_of
 
 HELPER = Vantage(name="ooni test helper")
 _RESOLVER = "helper"
 """Stands for the address of its resolver, which it does not tell."""
-_IMPLIED = "not in the file: shown by the page"
+_IMPLIED = "not told by the helper: shown by the page"
+_PAGES = frozenset({Scheme.HTTP, Scheme.HTTPS})
 
 
-def control_of(helper: Helper | None, hops: Sequence[Hop], name: str, started_at: datetime) -> Measurement | None:
+def control_of(
+    helper: Helper | None,
+    hops: Sequence[Hop],
+    name: str,
+    started_at: datetime,
+    *,
+    target: Target | None = None,
+    vantage: Vantage = HELPER,
+    runtime: float = 0.0,
+) -> Measurement | None:
     """The helper's side of a measurement that took these hops; None where there is nothing to compare.
 
-    `name` becomes the measurement's id, `started_at` its time: the helper tells neither.
+    `name` becomes the measurement's id, `started_at` its time: the helper tells neither. `target` is what was asked
+    about where that is less than a page: its name, connection or handshake, at the first hop.
     """
     if helper is None or helper.http_request is None:
         return None
@@ -43,13 +53,18 @@ def control_of(helper: Helper | None, hops: Sequence[Hop], name: str, started_at
     if hops[end].target.host != first.target.host:
         visited.append(Hop(last.target, None))
     _put_page(visited[-1], page)
+    asked = target or first.target
+    if asked.scheme not in _PAGES:
+        visited = [
+            Hop(asked, None, visited[0].dns, visited[0].tcp, visited[0].tls if asked.scheme is Scheme.TLS else [])
+        ]
     return Measurement(
         id=name,
         run_id=None,
-        target=first.target,
-        vantage=HELPER,
+        target=asked,
+        vantage=vantage,
         started_at=started_at,
-        runtime=0.0,
+        runtime=runtime,
         observations=observations(visited),
     )
 

@@ -177,7 +177,7 @@ class Path:
     @cached_property
     def has_unfollowed_redirect(self) -> bool:
         """It ended on a redirect: a loop, too long a chain, or one that leads nowhere."""
-        return self.end.page is not None and self.end.page.location is not None
+        return self.end.page is not None and self.end.page.is_redirect
 
     @cached_property
     def reached(self) -> bool:

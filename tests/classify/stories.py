@@ -109,6 +109,7 @@ class Saw:
         tries: int = 1,
         location: str | None = None,
         url: str = "http://line.me/",
+        **more: object,
     ) -> Saw:
         detail = HttpDetail(
             address=address,
@@ -119,6 +120,7 @@ class Saw:
             body_sha256=body,
             body_length=length,
             headers=(*headers, *((("location", location),) if location else ())),
+            **more,  # type: ignore[arg-type]
         )
         if failure is not None and failure is not Failure.HTTP_INVALID_REDIRECT:
             detail = HttpDetail(address=address, port=80, url=url)

@@ -31,6 +31,8 @@ _RAW = frozenset(
         b"xmp",
     }
 )  # fmt: skip
+_SAID = frozenset({b"a", b"area", b"textarea", b"title", b"xmp"})
+"""Elements that are texts or links."""
 # Elements for which something is fetched or to which something is sent, and the attribute that names it.
 _FETCHED: Mapping[bytes, bytes] = {
     b"embed": b"src",
@@ -62,6 +64,8 @@ class Tag:
 
     name: bytes
     attributes: Mapping[bytes, bytes]
+    source: bytes
+    """As it is written, attributes and all."""
     content: bytes = b""
 
 
@@ -102,6 +106,18 @@ def text(body: bytes, content_type: str) -> str:
         return head.decode("utf-8", "replace")
 
 
+def markup(page: str, content_type: str) -> str:
+    """What a page does, without what it says: its tags and scripts, and no texts, comments or links.
+
+    A text can be quoted by anybody, and a link can lead anywhere. A body that is no page has none.
+    """
+    if not _is_markup(content_type):
+        return ""
+    source = page.encode()
+    tags = (piece for piece in pieces(source, source.lower()) if isinstance(piece, Tag) and piece.name not in _SAID)
+    return b" ".join(tag.source + tag.content for tag in tags).decode("utf-8", "replace")
+
+
 def _charset(content_type: str) -> str:
     """The charset a Content-Type names, where Python knows it; UTF-8 otherwise (RFC 9110 §8.3.2)."""
     _, _, after = content_type.lower().partition("charset=")
@@ -116,6 +132,11 @@ def _charset(content_type: str) -> str:
 def _is_text(content_type: str) -> bool:
     kind = content_type.partition(";")[0].strip().lower()
     return not kind or kind.startswith("text/") or kind.endswith(("html", "xml", "json", "javascript"))
+
+
+def _is_markup(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return not kind or kind.endswith(("html", "xml"))
 
 
 @dataclass(slots=True)
@@ -197,10 +218,11 @@ def _tag(page: bytes, lower: bytes, opening: int) -> tuple[Tag, int] | None:
     if read is None:
         return None
     attributes, at = read
+    source = page[opening:at]
     if name[0] not in _RAW:
-        return Tag(name[0], attributes), at
+        return Tag(name[0], attributes, source), at
     end = lower.find(b"</" + name[0], at)
-    return (Tag(name[0], attributes, page[at:end]), end) if end >= 0 else None
+    return (Tag(name[0], attributes, source, page[at:end]), end) if end >= 0 else None
 
 
 def _attributes(page: bytes, lower: bytes, at: int) -> tuple[dict[bytes, bytes], int] | None:

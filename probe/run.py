@@ -16,7 +16,7 @@ from asyncio_throttle.throttler import Throttler
 
 from probe.checks import follow_up, measure
 from probe.checks.together import together
-from probe.classify import addresses_in_doubt, classify
+from probe.classify import Fingerprints, addresses_in_doubt, classify
 from probe.model import Host, Measurement, Outcome, Result, Target, Vantage
 from probe.plan import Task
 from probe.steps.errors import HostExhaustedError
@@ -55,6 +55,7 @@ class Runner:
     run_id: str
     vantage: Vantage
     host: Host
+    fingerprints: Fingerprints
     network: Network
     pace: Pace
     controls: Sequence[Control]
@@ -102,11 +103,11 @@ class Runner:
             *(self._ask_again(control, answer, here) for control, answer in zip(self.controls, answers, strict=True))
         )
         controls = tuple(answer for answer in answers if answer is not None)
-        verdict = classify(here, controls, self.host)
+        verdict = classify(here, controls, self.host, self.fingerprints)
         if verdict.outcome is Outcome.BLOCKED:
             seen = here
             here = await _patiently(lambda: follow_up(seen, controls, self.host, self.network))
-            verdict = classify(here, controls, self.host)
+            verdict = classify(here, controls, self.host, self.fingerprints)
         await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
 
     async def _measure_here(self, target: Target) -> Measurement | None:

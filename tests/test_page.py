@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from probe.model import HttpDetail
-from probe.page import SEARCHED, Tag, describe, pieces, text
+from probe.page import SEARCHED, Tag, describe, markup, pieces, text
 
 PAGE = HttpDetail(address="192.31.196.1", port=80, url="http://line.me/", status=200)
 
@@ -161,7 +161,9 @@ HOSTILE = (
     "<?",
     "<x=",
 )
-markup = st.lists(st.sampled_from([*HOSTILE, "-->", ">", '"', "</script>", "</title>", " ", "\n", "a", "=", "/", "я"]))
+fragments = st.lists(
+    st.sampled_from([*HOSTILE, "-->", ">", '"', "</script>", "</title>", " ", "\n", "a", "=", "/", "я"])
+)
 
 
 def work(page: bytes) -> int:
@@ -172,7 +174,7 @@ def work(page: bytes) -> int:
 
 
 @settings(max_examples=500, deadline=None)
-@given(markup)
+@given(fragments)
 def test_no_page_is_looked_through_more_than_a_few_times(parts: list[str]) -> None:
     page = "".join(parts).encode()
     assert work(page) <= 4 * len(page) + 4
@@ -185,7 +187,7 @@ def test_the_longest_hostile_pages_too(part: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(markup)
+@given(fragments)
 def test_texts_and_tags_are_parts_of_the_page(parts: list[str]) -> None:
     page = "".join(parts).encode()
     found = list(pieces(page, page.lower()))
@@ -203,6 +205,12 @@ def test_any_body_is_described(body: bytes, content_type: str) -> None:
     assert page.body_length == len(body)
     assert len(page.excerpt or "") <= 400
     assert all(len(part) <= 61 for part in page.outline)
+
+
+def test_markup_is_what_no_article_can_quote() -> None:
+    page = "<p class=x>&lt;iframe src=a&gt; b</p><!-- c --><a href=d>e</a><script>f</script><textarea>g</textarea>"
+    assert markup(page, "text/html") == "<p class=x> <script>f"
+    assert markup(page, "text/plain") == ""
 
 
 def test_no_more_than_the_beginning_is_read() -> None:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from probe.address import is_global, parse
+from probe.classify.fingerprint_files import shipped
+from probe.classify.fingerprints import Fingerprints
 from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
 from probe.model import DnsDetail, Experiment, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
@@ -210,15 +212,24 @@ class Path:
 
 @dataclass(frozen=True)
 class Case:
-    """All that a verdict is made from: what was seen here, what the controls saw, how this host was."""
+    """All that a verdict is made from: what was seen here, what the controls saw, how this host was, and the signs by
+    which those who block are known."""
 
     mine: Path
     controls: tuple[Path, ...]
     host: Host
+    fingerprints: Fingerprints
 
     @classmethod
-    def of(cls, measurement: Measurement, controls: Sequence[Measurement], host: Host) -> Case:
-        return cls(Path(measurement), tuple(Path(control) for control in controls), host)
+    def of(
+        cls,
+        measurement: Measurement,
+        controls: Sequence[Measurement],
+        host: Host,
+        fingerprints: Fingerprints | None = None,
+    ) -> Case:
+        """`fingerprints` are the shipped ones where none are named."""
+        return cls(Path(measurement), tuple(Path(control) for control in controls), host, fingerprints or shipped())
 
     @property
     def end(self) -> Hop:

@@ -49,7 +49,7 @@ class Likeness(StrEnum):
 
 def compare(mine: HttpDetail, theirs: HttpDetail) -> Likeness:
     """How the page here relates to the one a control was given for the same address."""
-    if _both_known(mine, theirs) and mine.body_sha256 == theirs.body_sha256 and mine.body_length and theirs.body_length:
+    if _has_same_body(mine, theirs) and _status_class(mine) == _status_class(theirs):
         return Likeness.SAME
     seen = {name: aspect(mine, theirs) for name, aspect in ASPECTS.items()}
     if _is_same(seen, mine, theirs):
@@ -164,6 +164,12 @@ ASPECTS: Mapping[str, Callable[[HttpDetail, HttpDetail], bool | None]] = {
     "server": _server,
     "length": _length,
 }
+
+
+def _has_same_body(mine: HttpDetail, theirs: HttpDetail) -> bool:
+    """The very same bytes, and not none."""
+    same = _both_known(mine, theirs) and mine.body_sha256 == theirs.body_sha256
+    return same and bool(mine.body_length and theirs.body_length)
 
 
 def _both_known(mine: HttpDetail, theirs: HttpDetail) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from probe.classify import known
 from probe.classify.facts import Case, Layer
 from probe.failure import Failure
 
@@ -63,6 +64,7 @@ def words(case: Case) -> dict[str, str]:
         "retired": str(target.retired),
         "why_offline": case.host.why_offline or "it reaches nothing",
         "what_failed": _what_failed(case),
+        **known.words(case),
     }
 
 

@@ -33,6 +33,7 @@ def check(
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     timeout: options.Timeout = None,
+    fingerprints: options.FingerprintFiles = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -54,6 +55,7 @@ def check(
         control=control,
         resolver=resolver,
         timeout=timeout,
+        fingerprints=fingerprints,
         database=None if no_save else database(db, files.config),
         pace=Pace(concurrency=len(found)),
         jitter=0.0,
@@ -88,6 +90,7 @@ def run(
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     timeout: options.Timeout = None,
+    fingerprints: options.FingerprintFiles = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -111,6 +114,7 @@ def run(
         control=control,
         resolver=resolver,
         timeout=timeout,
+        fingerprints=fingerprints,
         database=database(db, files.config),
         pace=pace,
         jitter=_JITTER,
@@ -128,23 +132,25 @@ def _job(
     control: list[str] | None,
     resolver: str | None,
     timeout: float | None,
+    fingerprints: list[Path] | None,
     database: Path | None,
     pace: Pace,
     jitter: float,
     json: bool,
     resume: bool = False,
 ) -> Job:
+    from probe.cli import settings
     from probe.cli.session import Job
-    from probe.cli.settings import controls, resolvers, vantage
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout
     return Job(
         command=command,
         targets=targets,
-        vantage=vantage(config),
-        controls=controls(control or [], config),
-        resolvers=resolvers(resolver, config),
+        vantage=settings.vantage(config),
+        controls=settings.controls(control or [], config),
+        resolvers=settings.resolvers(resolver, config),
+        fingerprints=settings.fingerprints(fingerprints, config),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
         pace=pace,
         jitter=jitter,

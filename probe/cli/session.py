@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from probe import __version__
 from probe.address import parse
-from probe.classify import classify
+from probe.classify import Fingerprints, classify
 from probe.cli.errors import Refusal, Status
 from probe.control import ControlClient
 from probe.form import dumps, result_json
@@ -45,6 +45,7 @@ class Job:
     vantage: Vantage
     controls: tuple[str, ...]
     resolvers: tuple[Resolver, ...]
+    fingerprints: Fingerprints
     timeouts: Timeouts
     pace: Pace
     jitter: float
@@ -192,6 +193,7 @@ async def _measure(session: Session, run: Run, network: Network, tasks: Sequence
             run_id=run.id,
             vantage=job.vantage,
             host=run.host,
+            fingerprints=job.fingerprints,
             network=network,
             pace=job.pace,
             controls=clients,
@@ -250,7 +252,7 @@ def _tell_offline(session: Session, run: Run) -> Status:
                 runtime=0.0,
                 observations=(),
             )
-            session.show(Result(measurement=empty, controls=(), verdict=classify(empty, (), host)))
+            session.show(Result(measurement=empty, controls=(), verdict=classify(empty, (), host, job.fingerprints)))
     session.err.print(f"This machine has no network: {host.why_offline}. Nothing was measured.")
     return Status.OFFLINE
 

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from probe.address import parse
+from probe.classify.fingerprint_files import LARGEST, FingerprintError, added, read
+from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
 from probe.steps.host import system_resolvers
@@ -41,6 +43,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     database: str | None = None
     control: tuple[str, ...] = ()
     resolver: str | None = None
+    fingerprints: tuple[str, ...] = ()
     timeout: Annotated[float, msgspec.Meta(ge=LEAST_TIMEOUT, le=MOST_TIMEOUT)] | None = None
     concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
@@ -132,6 +135,23 @@ def resolvers(flag: str | None, config: Config) -> tuple[Resolver, ...]:
         )
         raise Refusal(f"{said} {text}: give an address, or address:port ([address]:port for IPv6)", status)
     return (Resolver(str(parsed), int(port)),)
+
+
+def fingerprints(flags: list[Path] | None, config: Config) -> Fingerprints:
+    """The signs by which those who block are known: the shipped ones, and those of the files that were named."""
+    own: list[Fingerprint] = []
+    for path in flags or [Path(each).expanduser() for each in config.fingerprints]:
+        try:
+            with path.open("rb") as file:
+                own += read(file.read(LARGEST + 1), str(path))
+        except OSError as error:
+            raise Refusal(f"{path}: cannot be read: {error.strerror}", Status.CONFIGURATION) from None
+        except FingerprintError as error:
+            raise Refusal(str(error), Status.CONFIGURATION) from None
+    try:
+        return added(own)
+    except FingerprintError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
 
 
 def vantage(config: Config) -> Vantage:

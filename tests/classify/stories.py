@@ -21,6 +21,7 @@ from probe.model import (
     TlsDetail,
     Vantage,
 )
+from probe.page import describe
 
 HERE = Vantage(name="here", country="RU", asn=12389)
 CONTROL = Vantage(name="control", country="NL", asn=1103)
@@ -46,6 +47,7 @@ class Saw:
     hop: int = 0
     host: str | None = None
     experiment: Experiment | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
     waited: float = 10.0
     """Seconds until a silence counts as a timeout."""
 
@@ -67,9 +69,17 @@ class Saw:
         return self
 
     def dns(
-        self, *addresses: str, failure: Failure | None = None, tries: int = 1, kind: str = "A", nth: int = 1
+        self,
+        *addresses: str,
+        failure: Failure | None = None,
+        tries: int = 1,
+        kind: str = "A",
+        nth: int = 1,
+        alias: str | None = None,
     ) -> Saw:
         records = tuple(DnsRecord(name="line.me", type=kind, value=value, ttl=60) for value in addresses)
+        if alias is not None:
+            records = (DnsRecord(name="line.me", type="CNAME", value=alias, ttl=60), *records)
         detail = DnsDetail(
             hostname=self.host or "line.me",
             query_type=kind,
@@ -85,7 +95,9 @@ class Saw:
     def tcp(self, address: str, failure: Failure | None = None, *, tries: int = 1, port: int = 443) -> Saw:
         return self._row(TcpDetail(address=address, port=port), failure, tries)
 
-    def tls(self, address: str, failure: Failure | None = None, *, tries: int = 1, leaf: str = "good") -> Saw:
+    def tls(
+        self, address: str, failure: Failure | None = None, *, tries: int = 1, leaf: str = "good", **names: object
+    ) -> Saw:
         finished = failure is None or (failure.value.startswith("ssl_") and failure is not Failure.SSL_FAILED_HANDSHAKE)
         detail = TlsDetail(
             address=address,
@@ -93,6 +105,7 @@ class Saw:
             server_name=self.host or "line.me",
             tls_version="TLSv1.3" if finished else None,
             certificates=(leaf,) if finished else (),
+            **names,  # type: ignore[arg-type]
         )
         return self._row(detail, failure, tries)
 
@@ -126,6 +139,20 @@ class Saw:
             detail = HttpDetail(address=address, port=80, url=url)
         return self._row(detail, failure, tries)
 
+    def page(
+        self,
+        address: str,
+        body: bytes,
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = (("content-type", "text/html; charset=utf-8"),),
+        failure: Failure | None = None,
+        url: str = "http://line.me/",
+    ) -> Saw:
+        """A response of which the body is kept."""
+        detail = describe(HttpDetail(address=address, port=80, url=url, status=status, headers=headers), body)
+        self.bodies[detail.body_sha256 or ""] = body
+        return self._row(detail, failure, 1)
+
     def redirected(self, host: str) -> Saw:
         """What follows happened one hop further, at another host."""
         self.hop += 1
@@ -146,6 +173,7 @@ class Saw:
             started_at=datetime(2026, 11, 24, tzinfo=UTC),
             runtime=1.0,
             observations=tuple(self.rows),
+            bodies=self.bodies,
         )
 
 

@@ -2,7 +2,7 @@
 
 Law: frozen records and nothing else. Addresses lie in ranges that count as globally routable yet host nothing
 (192.31.196.0/24, 192.175.48.0/24, 192.52.193.0/24, 2620:4f:8000::/48), so that no rule about private addresses
-needs a switch for tests.
+needs a switch for tests. A spec may own other prefixes besides, since no packet leaves the namespaces.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Page:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     title: str | None = None
+    """`{n}` in it is another number in every response of a dynamic page."""
     text: str = ""
     location: str | None = None
     size: int = 0
@@ -282,6 +283,8 @@ class Spec:
     rules: tuple[Rule, ...] = ()
     dark: tuple[str, ...] = ()
     """Addresses at which nothing is: packets to them vanish, for everyone."""
+    prefixes: tuple[str, ...] = ()
+    """Where servers can be besides `PUBLIC`: addresses that are somebody's, and that only this world knows."""
     access: Access = field(default_factory=Access)
 
 
@@ -293,5 +296,6 @@ def merged(*specs: Spec) -> Spec:
         lies=tuple(x for spec in specs for x in spec.lies),
         rules=tuple(x for spec in specs for x in spec.rules),
         dark=tuple(x for spec in specs for x in spec.dark),
+        prefixes=tuple(x for spec in specs for x in spec.prefixes),
         access=specs[0].access,
     )

@@ -76,8 +76,10 @@ def describe(
     if content_type is None:
         content_type = detail.header("content-type") or ""
     facts = _Facts()
-    if _is_text(content_type):
-        facts.read(text(body, content_type).encode())
+    if _is_markup(content_type):
+        facts.read(text(body, content_type).encode("utf-8", "replace"))
+    elif _is_text(content_type):
+        facts.say(text(body, content_type))
     refresh, delay = _refresh((detail.header("refresh") or "").encode())
     if refresh is None:
         refresh, delay = facts.refresh, facts.delay
@@ -113,7 +115,7 @@ def markup(page: str, content_type: str) -> str:
     """
     if not _is_markup(content_type):
         return ""
-    source = page.encode()
+    source = page.encode("utf-8", "replace")
     tags = (piece for piece in pieces(source, source.lower()) if isinstance(piece, Tag) and piece.name not in _SAID)
     return b" ".join(tag.source + tag.content for tag in tags).decode("utf-8", "replace")
 
@@ -131,7 +133,7 @@ def _charset(content_type: str) -> str:
 
 def _is_text(content_type: str) -> bool:
     kind = content_type.partition(";")[0].strip().lower()
-    return not kind or kind.startswith("text/") or kind.endswith(("html", "xml", "json", "javascript"))
+    return kind.startswith("text/") or kind.endswith(("json", "javascript"))
 
 
 def _is_markup(content_type: str) -> bool:
@@ -156,14 +158,14 @@ class _Facts:
             if isinstance(piece, Tag):
                 self._read_tag(piece)
             elif self._length <= _LONGEST_EXCERPT:
-                self._read_text(piece)
+                folded = b" ".join(piece.split())[: 4 * _LONGEST_EXCERPT]
+                self.say(html.unescape(folded.decode("utf-8", "ignore")))
             elif len(self.parts) == _MOST_PARTS:
                 return
 
-    def _read_text(self, piece: bytes) -> None:
-        folded = b" ".join(piece.split())[: 4 * _LONGEST_EXCERPT]
-        words = html.unescape(folded.decode("utf-8", "ignore")).split()
-        words = ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in word) for word in words]
+    def say(self, said: str) -> None:
+        """Adds to the text that is shown."""
+        words = ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in word) for word in said.split()]
         self.words += words
         self._length += sum(map(len, words)) + len(words)
 

@@ -31,6 +31,7 @@ TITLES: dict[str, tuple[bytes, str, str | None]] = {
     "in a script": (b"<script>'<title>no</title>'</script><title>yes</title>", "text/html", "yes"),
     "the first of two": (b"<title>one</title><svg><title>two</title></svg>", "text/html", "one"),
     "no page": (b"<title>x</title>", "image/png", None),
+    "no markup": (b"<title>x</title>", "text/plain", None),
 }
 
 
@@ -52,6 +53,12 @@ EXCERPTS: dict[str, tuple[str, str | None]] = {
     "its beginning": ("х" * 1000, "х" * 400),
     "nothing": ("<p> </p>", None),
 }
+
+
+def test_a_text_that_is_no_markup_is_shown_as_it_is() -> None:
+    plain = read(b"<title>x</title> 1 &lt; 2", "text/plain")
+    assert (plain.title, plain.excerpt, plain.outline) == (None, "<title>x</title> 1 &lt; 2", ())
+    assert read(b"\x89PNG <p>", "image/png").excerpt is None
 
 
 @pytest.mark.parametrize(("page", "expected"), EXCERPTS.values(), ids=EXCERPTS)

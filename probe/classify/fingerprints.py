@@ -61,6 +61,7 @@ class Fingerprint:
     """One party that blocks, and all the signs that give it away."""
 
     id: str
+    """A name of its own, in lower-case letters, digits and hyphens."""
     scope: Scope
     weight: Weight
     source: str
@@ -188,12 +189,15 @@ class Fingerprints:
     def _in_body(self, content_type: str, body: bytes | None) -> Iterator[Sighting]:
         if not body:
             return
-        said, done = _read(body, content_type)
+        whole = _whole(body, content_type)
         for fp in self.all:
-            searched, place = (done, "tags and scripts") if fp.weight is Weight.PROOF else (said, "body")
             for pattern in fp.bodies:
-                if find(pattern, searched) is not None:
-                    yield Sighting(fingerprint=fp, sign=Sign.BODY, pattern=pattern, place=place)
+                if find(pattern, whole) is None:
+                    continue
+                if fp.weight is Weight.HINT:
+                    yield Sighting(fingerprint=fp, sign=Sign.BODY, pattern=pattern, place="body")
+                elif find(pattern, _done(body, content_type)) is not None:
+                    yield Sighting(fingerprint=fp, sign=Sign.BODY, pattern=pattern, place="tags and scripts")
 
 
 def find(pattern: str, folded: str) -> int | None:
@@ -222,10 +226,15 @@ def _folded(said: str) -> str:
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
-def _read(body: bytes, content_type: str) -> tuple[str, str]:
-    """A body's whole beginning, and only what it does, both folded."""
-    whole = text(body, content_type)
-    return _folded(whole), _folded(markup(whole, content_type))
+def _whole(body: bytes, content_type: str) -> str:
+    """The beginning of a body."""
+    return _folded(text(body, content_type))
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _done(body: bytes, content_type: str) -> str:
+    """What of it is done, and not only said."""
+    return _folded(markup(text(body, content_type), content_type))
 
 
 def _first(sightings: Iterator[Sighting]) -> Sighting | None:

@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that the program knows better than anybody: rules.md, cli.md, data-dictionary.md.
+"""Writes the pages of docs/ that the program knows best: rules.md, fingerprints.md, cli.md, data-dictionary.md.
 
 python docs/write.py            writes them, and the picture of `make demo` in the README
 python docs/write.py --check    ends with 1, naming them, where one is not as the program would write it
@@ -13,7 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from probe.classify import NOTES, RULES, RULES_VERSION
+from probe.classify import NOTES, RULES, RULES_VERSION, Fingerprint
+from probe.classify.fingerprint_files import KEYS, SIGNS, shipped
+from probe.classify.fingerprints import Scope, Weight
 from probe.failure import Failure
 from probe.model import DETAILS, Outcome
 from probe.store.schema import TABLES
@@ -22,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
     "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
-    "control serve", "doctor",
+    "fingerprints list", "fingerprints test", "control serve", "doctor",
 )  # fmt: skip
 
 
@@ -154,25 +156,113 @@ def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
     return next(meanings[f"{each}.{column}"] for each in _RECORDS[table] if f"{each}.{column}" in meanings)
 
 
-def _field_meanings() -> dict[str, str]:
-    """The docstring that follows each field of the model's records, by `Record.field`."""
+def _field_meanings(module: str = "model.py") -> dict[str, str]:
+    """The docstring that follows each field of a module's records, and each word of its lists, by `Record.field`."""
     meanings: dict[str, str] = {}
-    for record in ast.parse((ROOT / "probe" / "model.py").read_text(encoding="utf-8")).body:
+    for record in ast.parse((ROOT / "probe" / module).read_text(encoding="utf-8")).body:
         if not isinstance(record, ast.ClassDef):
             continue
         for field, text in zip(record.body, record.body[1:], strict=False):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                meanings[f"{record.name}.{field.target.id}"] = " ".join(str(text.value.value).split())
+            named = field.target if isinstance(field, ast.AnnAssign) else None
+            if isinstance(field, ast.Assign):
+                named = field.targets[0]
+            if isinstance(named, ast.Name) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                meanings[f"{record.name}.{named.id}"] = " ".join(str(text.value.value).split())
     return meanings
+
+
+_FINGERPRINTS = f"""
+# Fingerprints
+
+Written by the program from `probe/classify/fingerprints.toml`.
+
+A fingerprint is one party that blocks, with the signs that give it away: the address where blocked names are said to
+be, the page that is shown in place of theirs, the host that visitors are sent to, the certificate of a filter. Four
+rules rest on them: `dns.known_block_address`, `dns.leads_to_known_blocker`, `tls.known_filter_certificate` and
+`http.known_block_page` ([rules](rules.md)). What they say is `blocked` and `confirmed`, with a control or without one.
+They say nothing where
+- a control is given the same address, page, certificate, or anything else of the same fingerprint;
+- a certificate proves the service at that address, or the page is the one that a control gets;
+- the name is one of the blocker's own hosts, or a host of the same site.
+
+Pages are looked at in clear only: over TLS with a good certificate, a page is the service's own doing. Where a body is
+not kept any more, its title, headers and outline still count; a verdict that rested on the body alone is then made
+without it.
+
+`probe fingerprints list` shows them, `probe fingerprints test FILE` says which are in a saved page, an HTTP response,
+or lines of `--json`, and ends with 3 where there is one.
+
+## A file of your own
+`--fingerprints FILE` adds to the shipped ones, on every verb that makes verdicts; so do `PROBE_FINGERPRINTS` and
+`fingerprints = ["FILE"]` in the configuration. The verdicts then name another version of the rules, such as
+`{RULES_VERSION}+5f0c2a91`, since others would come to other conclusions. A file that is wrong in any place is not used,
+and every fault of it is told.
+
+```toml
+[[fingerprint]]
+id = "our-village"
+country = "ZZ"
+network = "Village Net"
+scope = "isp"
+weight = "proof"
+since = "2026-11"
+source = "seen at home on 24 November 2026"
+hosts = ["blocked.example.net"]
+addresses = ["192.0.2.7", "192.0.2.64/26"]
+bodies = ["counter.example.net/watch/17*blocked"]
+```
+"""
+_PATTERNS = """
+At least one of {signs} must be there. In `headers`, `bodies` and `issuers` a `*` stands for anything, or nothing; cases
+and the number of blanks do not matter. There are no other patterns: what a hostile server sends is looked through once,
+and no more than its first 64 KiB.
+
+Before something is called a `proof`, ask: could an article about blocking have it, a forum, the site of the blocker
+itself, a firewall that nobody has set up, the next one who rents the address? Then it is a `hint`.
+
+## What is left out
+Other lists have signs that give false alarms, and they are not here: addresses that are nobody's (`0.0.0.0`,
+`127.0.0.1`, `1.2.3.4`), at which some services are by design; pages that test for humans; the page of a common router;
+a link to the Russian register, which any article has; VK's own answer for a country; notices about quotas and captive
+portals, which ask for something and block nothing; addresses that were only ever silent. Today's forged answers for
+China lie in the space of other services, change, and are no sign by themselves.
+
+## The shipped ones
+"""
+
+
+def fingerprints() -> Iterator[str]:
+    meanings = _field_meanings("classify/fingerprints.py")
+    yield _FINGERPRINTS.strip()
+    yield ""
+    yield "| key | meaning |"
+    yield "|---|---|"
+    for key, form in KEYS.items():
+        optional = "" if form.required or key in SIGNS else " Optional."
+        yield f"| `{key}` | {meanings.get(f'Fingerprint.{key}') or _choice(key, meanings)}{optional} |"
+    yield _PATTERNS.format(signs=", ".join(f"`{key}`" for key in SIGNS)).rstrip()
+    yield "| id | who | scope | weight | since | signs | source |"
+    yield "|---|---|---|---|---|---|---|"
+    for each in shipped().all:
+        who = " ".join(filter(None, (each.network, f"({each.country})" if each.country else "")))
+        cells = (f"`{each.id}`", who, each.scope, each.weight, each.since or "", _signs(each), each.source)
+        yield f"| {' | '.join(cells)} |"
+
+
+def _signs(fingerprint: Fingerprint) -> str:
+    signs = [f"{key}: {', '.join(f'`{sign}`' for sign in getattr(fingerprint, key))}" for key in SIGNS]
+    return "; ".join(each for each in signs if not each.endswith(": "))
+
+
+def _choice(key: str, meanings: dict[str, str]) -> str:
+    """The words that a key may have, each with its meaning."""
+    kind: type[Scope | Weight] = {"scope": Scope, "weight": Weight}[key]
+    return " ".join(f"`{word}`: {meanings[f'{kind.__name__}.{word.name}']}" for word in kind)
 
 
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "rules.md": rules,
+    "fingerprints.md": fingerprints,
     "cli.md": cli,
     "data-dictionary.md": data_dictionary,
 }

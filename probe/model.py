@@ -256,6 +256,8 @@ class QuicDetail:
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The status codes that send a client elsewhere, when there is a Location."""
+PATIENT_SECONDS = 5
+"""A page that leads on sooner than somebody has read it is a redirect to them; a later refresh is news, not a way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,6 +278,15 @@ class HttpDetail:
     """Response headers in the order received, names in lower case."""
     title: str | None = None
     """The page's title, white space folded."""
+    excerpt: str | None = None
+    """How the page's visible text begins, white space folded, at most 400 characters."""
+    outline: tuple[str, ...] = ()
+    """What the page is built of, each once, in the order met, at most 48: elements (`div`), their ids (`#main`) and
+    classes (`.menu`), the hosts that something is fetched from (`//cdn.example`), and `/` for the page's own."""
+    refresh: str | None = None
+    """Where the page itself leads, by `<meta http-equiv=refresh>` or a Refresh header, as the server wrote it."""
+    refresh_seconds: int | None = None
+    """Whole seconds after which it does."""
     body_sha256: str | None = None
     """SHA-256 of the decoded body as far as it was read, hexadecimal."""
     body_length: int | None = None
@@ -289,12 +300,24 @@ class HttpDetail:
     received_after: float | None = None
     """Seconds from the request until the last of them had come."""
 
+    def header(self, name: str) -> str | None:
+        """The first header of this name (in lower case); None where there is none."""
+        return next((value for each, value in self.headers if each == name), None)
+
+    @property
+    def is_redirect(self) -> bool:
+        """The response is nothing but a way to another one (RFC 9110 §15.4)."""
+        return self.status in REDIRECTS and self.header("location") is not None
+
     @property
     def location(self) -> str | None:
-        """Where a redirect leads, as the server wrote it; None for any other response (RFC 9110 §15.4)."""
-        if self.status not in REDIRECTS:
-            return None
-        return next((value for name, value in self.headers if name == "location"), None)
+        """Where the response sends its visitor, as the server wrote it: by a redirect, or else by a page in clear that
+        leads on within PATIENT_SECONDS. Over TLS a page is the service's own, and there is nothing to learn behind it.
+        """
+        if self.is_redirect:
+            return self.header("location")
+        leads_on = self.refresh_seconds is not None and self.refresh_seconds <= PATIENT_SECONDS
+        return self.refresh if leads_on and self.url.startswith("http://") else None
 
     @property
     def http3_port(self) -> int | None:

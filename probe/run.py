@@ -16,7 +16,7 @@ from asyncio_throttle.throttler import Throttler
 
 from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
-from probe.classify import classify, is_suspicious
+from probe.classify import Fingerprints, classify, is_suspicious
 from probe.model import Host, Measurement, Outcome, Result, Scheme, Target, Vantage
 from probe.panel import Control, beside
 from probe.plan import Task
@@ -49,6 +49,7 @@ class Runner:
     run_id: str
     vantage: Vantage
     host: Host
+    fingerprints: Fingerprints
     network: Network
     pace: Pace
     controls: Sequence[Control]
@@ -91,13 +92,13 @@ class Runner:
 
     async def _measure_one(self, target: Target) -> None:
         here, controls = await beside(self._measure_here(target), target, self.controls)
-        verdict = classify(here, controls, self.host)
+        verdict = classify(here, controls, self.host, self.fingerprints)
         if is_suspicious(verdict, here, controls, self.host):
             seen = here
             here = await _patiently(
                 lambda: follow_up(seen, controls, self.host, self.network, self._find_neutral_ground)
             )
-            verdict = classify(here, controls, self.host)
+            verdict = classify(here, controls, self.host, self.fingerprints)
         if self.locate and verdict.outcome is Outcome.BLOCKED:
             found = here
             here = await _patiently(lambda: locate(found, controls, self.host, self.network))

@@ -111,8 +111,8 @@ async def _visit(visit: Visit) -> Visit | None:
     if response is None or response.location is None or visit.hop + 1 >= MOST_HOPS:
         return None
     onward = onward_from(visit.target, response.location)
-    if onward is None:
-        return None
+    if onward is None or (not response.is_redirect and onward.name in visit.journal.pages()):
+        return None  # a page that leads back waits for a cookie, which no step keeps: it is the page itself
     # Nobody asked for where a redirect leads: only public addresses there, whatever the user named at first.
     return replace(visit, target=onward, hop=visit.hop + 1, streams=[], network=replace(visit.network, named=None))
 

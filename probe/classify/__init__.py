@@ -1,8 +1,10 @@
 """What follows from what was observed: pure, total, and recomputable at any time."""
 
-from probe.classify.classify import classify, is_suspicious
+from probe.classify.classify import classify, is_suspicious, rules_version
 from probe.classify.controls import speaks_alone
 from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
+from probe.classify.fingerprint_files import FingerprintError
+from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
@@ -16,6 +18,9 @@ __all__ = [
     "RULES",
     "RULES_VERSION",
     "Case",
+    "Fingerprint",
+    "FingerprintError",
+    "Fingerprints",
     "Hop",
     "Layer",
     "Note",
@@ -29,6 +34,7 @@ __all__ = [
     "located",
     "location_of",
     "plain",
+    "rules_version",
     "speaks_alone",
     "what_would_change",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from probe.classify.conditions import Evidence
 from probe.classify.facts import Case
+from probe.classify.fingerprints import Fingerprints
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
@@ -16,12 +17,18 @@ from probe.model import Confidence, Host, Measurement, Outcome, Reason, Verdict
 _ORDER = tuple(Confidence)
 
 
-def classify(measurement: Measurement, controls: Sequence[Measurement], host: Host) -> Verdict:
+def classify(
+    measurement: Measurement,
+    controls: Sequence[Measurement],
+    host: Host,
+    fingerprints: Fingerprints | None = None,
+) -> Verdict:
     """The verdict on one measurement. Pure and total: the same rows give the same verdict, and there always is one.
 
-    `controls` are what control vantage points saw of the same target; `host` is how this machine's network was.
+    `controls` are what control vantage points saw of the same target; `host` is how this machine's network was;
+    `fingerprints` are the shipped ones where none are named. Bodies that are not kept any more show nothing.
     """
-    case = Case.of(measurement, controls, host)
+    case = Case.of(measurement, controls, host, fingerprints)
     held = [(rule, evidence) for rule in RULES if (evidence := rule.when(case)) is not None]
     decisive = held[0][0]
     same = [(rule, evidence) for rule, evidence in held if rule.outcome is decisive.outcome]
@@ -41,7 +48,7 @@ def classify(measurement: Measurement, controls: Sequence[Measurement], host: Ho
         reasons=tuple(
             Reason(code=each.code, text=sentence(each.text, case), observations=evidence) for each, evidence in told
         ),
-        rules_version=RULES_VERSION,
+        rules_version=rules_version(case.fingerprints),
         controls=tuple(dict.fromkeys(controls[number].vantage.name for number in case.opinion.compared)),
     )
 
@@ -49,6 +56,11 @@ def classify(measurement: Measurement, controls: Sequence[Measurement], host: Ho
 def is_suspicious(verdict: Verdict, measurement: Measurement, controls: Sequence[Measurement], host: Host) -> bool:
     """Whether experiments are called for: something interferes, or what came was slow beyond measure."""
     return verdict.outcome is Outcome.BLOCKED or is_slowed(Case.of(measurement, controls, host))
+
+
+def rules_version(fingerprints: Fingerprints) -> str:
+    """The version of the rules, and after a `+` that of fingerprints beyond the shipped ones."""
+    return f"{RULES_VERSION}+{fingerprints.version}" if fingerprints.version else RULES_VERSION
 
 
 def _confidence(case: Case, rules: Sequence[Rule]) -> Confidence:

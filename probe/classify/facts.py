@@ -11,6 +11,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from probe.address import is_global, parse
+from probe.classify.fingerprint_files import shipped
+from probe.classify.fingerprints import Fingerprints
 from probe.classify.pages import Likeness, compare
 from probe.classify.weighing import NO_WAY_OUT, OF_THE_NAME, Opinion, Voice, weigh
 from probe.failure import Failure
@@ -203,7 +205,7 @@ class Path:
     @cached_property
     def has_unfollowed_redirect(self) -> bool:
         """It ended on a redirect: a loop, too long a chain, or one that leads nowhere."""
-        return self.end.page is not None and self.end.page.location is not None
+        return self.end.page is not None and self.end.page.is_redirect
 
     @cached_property
     def reached(self) -> bool:
@@ -245,22 +247,31 @@ class Path:
 
 @dataclass(frozen=True)
 class Case:
-    """All that a verdict is made from: what was seen here, what the controls saw, how this host was."""
+    """All that a verdict is made from: what was seen here, what the controls saw, how this host was, and the signs by
+    which those who block are known."""
 
     mine: Path
     controls: tuple[Path, ...]
     """Those that count (`weighing`): whatever the others saw plays no part."""
     host: Host
+    fingerprints: Fingerprints
     opinion: Opinion
     overruled: tuple[Path, ...]
     """Controls that saw it otherwise than a clear majority."""
 
     @classmethod
-    def of(cls, measurement: Measurement, controls: Sequence[Measurement], host: Host) -> Case:
+    def of(
+        cls,
+        measurement: Measurement,
+        controls: Sequence[Measurement],
+        host: Host,
+        fingerprints: Fingerprints | None = None,
+    ) -> Case:
+        """`fingerprints` are the shipped ones where none are named."""
         paths = [Path(control) for control in controls]
         opinion = weigh(measurement.vantage, [_voice(path) for path in paths])
         heard, overruled = (tuple(paths[n] for n in numbers) for numbers in (opinion.heard, opinion.overruled))
-        return cls(Path(measurement), heard, host, opinion, overruled)
+        return cls(Path(measurement), heard, host, fingerprints or shipped(), opinion, overruled)
 
     @property
     def end(self) -> Hop:

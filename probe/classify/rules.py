@@ -10,6 +10,7 @@ from __future__ import annotations
 from probe.classify import conditions as c
 from probe.classify import controls as k
 from probe.classify import experiments as e
+from probe.classify import known
 from probe.classify.rule import Rule
 from probe.classify.speed import freezes_again, slow_by_name
 from probe.model import Confidence, Method, Outcome
@@ -78,6 +79,40 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("tls.verified_page", _OK, c.is_verified_page, "{host} answered with a verified certificate (HTTP {status})."),
     Rule("tls.verified", _OK, c.is_verified_handshake, "{host} answered with a verified certificate."),
+    # Somebody who blocks is recognised, whatever a control may see or not
+    Rule(
+        "dns.known_block_address",
+        _BLOCKED,
+        known.dns_known_block_address,
+        "The resolver sends {named_host} to {block_address}, where blocked names are sent by {address_owner}.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "dns.leads_to_known_blocker",
+        _BLOCKED,
+        known.dns_leads_to_known_blocker,
+        "The resolver sends {host} to {addresses}, which no control is given; what answers there is known as that of"
+        " {met_owner}.",
+        _DNS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "tls.known_filter_certificate",
+        _BLOCKED,
+        known.tls_known_filter_certificate,
+        "The certificate that is shown in place of {host}'s is known as that of {certificate_owner}.",
+        _TLS,
+        Confidence.CONFIRMED,
+    ),
+    Rule(
+        "http.known_block_page",
+        _BLOCKED,
+        known.http_known_block_page,
+        "What came in place of {page_host}'s page is a known block page, or the way to one: that of {page_owner}.",
+        _HTTP,
+        Confidence.CONFIRMED,
+    ),
     Rule("tcp.connected", _OK, c.is_connected, "{host} accepted the connection on port {port}."),
     Rule("dns.resolved", _OK, c.is_resolved, "The resolver gives an address that the control's resolver gives too."),
     Rule("http.same_page", _OK, c.is_same_page, "{host} answered with the page that the control is given too."),

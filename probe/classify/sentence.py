@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from probe.classify import known
 from probe.classify.facts import Case, Layer
 from probe.failure import Failure
 from probe.model import TlsDetail
@@ -69,6 +70,7 @@ def words(case: Case) -> dict[str, str]:
         "why_offline": case.host.why_offline or "it reaches nothing",
         "what_failed": _what_failed(case),
         "overruled": " and ".join(sorted({path.measurement.vantage.name for path in case.overruled})),
+        **known.words(case),
     }
 
 

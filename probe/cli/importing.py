@@ -12,6 +12,7 @@ from probe.cli import options
 from probe.cli.errors import Refusal, Status
 
 if TYPE_CHECKING:
+    from probe.classify import Fingerprints
     from probe.imports import Skipped
     from probe.store import Store
 
@@ -24,31 +25,33 @@ def import_files(
         list[Path], typer.Argument(metavar="FILE...", help="OONI measurements: JSON, JSONL, gzipped or not.")
     ],
     json: options.Json = False,
+    fingerprints: options.FingerprintFiles = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
     """Others' measurements into the database: of OONI's web_connectivity, telegram, whatsapp, signal and
     facebook_messenger. What is there already is not added again. Ends with 0 when everything was read, 4 when records
     were skipped, 5 when a file could not be read at all; what could be read is recorded in each case."""
-    from probe.cli.settings import database, load_config
+    from probe.cli import settings
     from probe.store import Store, StoreError
     from probe.targets import TargetListError
 
-    path = database(db, load_config(config).config)
+    chosen = settings.load_config(config).config
+    path, known = settings.database(db, chosen), settings.fingerprints(fingerprints, chosen)
     try:
         store = Store.open(path)
     except StoreError as error:
         raise Refusal(str(error), Status.CONFIGURATION) from None
     with store:
         try:
-            return _import(store, files, json=json)
+            return _import(store, files, known, json=json)
         except TargetListError as error:
             raise Refusal(str(error), Status.CONFIGURATION) from None
         except StoreError as error:
             raise Refusal(f"not recorded: {error}", Status.FAILED) from None
 
 
-def _import(store: Store, files: list[Path], *, json: bool) -> int:
+def _import(store: Store, files: list[Path], known: Fingerprints, *, json: bool) -> int:
     from rich.console import Console
 
     from probe.form import dumps, result_json
@@ -56,7 +59,7 @@ def _import(store: Store, files: list[Path], *, json: bool) -> int:
     from probe.report.terminal import result_line, summary
 
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    importer = Importer(store, _Teller())
+    importer = Importer(store, _Teller(), known)
     outcomes, unreadable = [], 0
     for path in dict.fromkeys(files):
         try:

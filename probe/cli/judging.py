@@ -11,6 +11,7 @@ from probe.cli import options
 from probe.cli.errors import Status
 
 if TYPE_CHECKING:
+    from probe.classify import Fingerprints
     from probe.model import Result, Verdict
     from probe.store import Store
 
@@ -18,17 +19,24 @@ _BATCH = 500
 """Verdicts a transaction."""
 
 
-def classify(json: options.Json = False, db: options.Database = None, config: options.ConfigFile = None) -> int:
+def classify(
+    json: options.Json = False,
+    fingerprints: options.FingerprintFiles = None,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
     """Recompute every verdict from the recorded observations, and say what changed. No fact is touched."""
-    from probe.classify import RULES_VERSION
+    from probe.classify import rules_version
+    from probe.cli import settings
     from probe.cli.records import open_database
     from probe.form import dumps, result_json, verdict_json
     from probe.report.terminal import moved_line
 
+    known = settings.fingerprints(fingerprints, settings.load_config(config).config)
     judged = moved = 0
     waiting: list[Verdict] = []
     with open_database(db, config) as store:
-        for before, after in _judged_again(store):
+        for before, after in _judged_again(store, known):
             judged += 1
             was = verdict_json(before.verdict)
             changed = {name for name, value in verdict_json(after.verdict).items() if was[name] != value}
@@ -43,11 +51,13 @@ def classify(json: options.Json = False, db: options.Database = None, config: op
                 store.add_verdicts(waiting)
                 waiting = []
         store.add_verdicts(waiting)
-    typer.echo(f"{judged} measurements judged again by rules {RULES_VERSION}: {moved} verdicts changed.", err=True)
+    typer.echo(
+        f"{judged} measurements judged again by rules {rules_version(known)}: {moved} verdicts changed.", err=True
+    )
     return Status.OK
 
 
-def _judged_again(store: Store) -> Iterator[tuple[Result, Result]]:
+def _judged_again(store: Store, known: Fingerprints) -> Iterator[tuple[Result, Result]]:
     """Each result as it is recorded, and as it would be concluded today."""
     from dataclasses import replace
 
@@ -56,9 +66,9 @@ def _judged_again(store: Store) -> Iterator[tuple[Result, Result]]:
     from probe.store import Filter
 
     hosts: dict[str | None, Host] = {}
-    for before in store.results(Filter()):
+    for before in store.results(Filter(), with_bodies=True):
         run_id = before.measurement.run_id
         if run_id is not None and run_id not in hosts:
             hosts[run_id] = store.run(run_id).host
         host = hosts.get(run_id) or Host(online=True)
-        yield before, replace(before, verdict=judge(before.measurement, before.controls, host))
+        yield before, replace(before, verdict=judge(before.measurement, before.controls, host, known))

@@ -35,6 +35,7 @@ def check(
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
     timeout: options.Timeout = None,
+    fingerprints: options.FingerprintFiles = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -57,6 +58,7 @@ def check(
         resolver=resolver,
         doh=doh,
         timeout=timeout,
+        fingerprints=fingerprints,
         database=None if no_save else database(db, files.config),
         pace=Pace(concurrency=len(found)),
         jitter=0.0,
@@ -94,6 +96,7 @@ def run(
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
     timeout: options.Timeout = None,
+    fingerprints: options.FingerprintFiles = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -118,6 +121,7 @@ def run(
         resolver=resolver,
         doh=doh,
         timeout=timeout,
+        fingerprints=fingerprints,
         database=database(db, files.config),
         pace=pace,
         jitter=_JITTER,
@@ -137,6 +141,7 @@ def _job(
     resolver: str | None,
     doh: str | None,
     timeout: float | None,
+    fingerprints: list[Path] | None,
     database: Path | None,
     pace: Pace,
     jitter: float,
@@ -144,18 +149,19 @@ def _job(
     locate: bool,
     resume: bool = False,
 ) -> Job:
+    from probe.cli import settings
     from probe.cli.session import Job
-    from probe.cli.settings import controls, resolvers, secure_resolver, vantage
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout
     return Job(
         command=command,
         targets=targets,
-        vantage=vantage(config),
-        controls=controls(control or [], config),
-        resolvers=resolvers(resolver, config),
-        secure_resolver=secure_resolver(doh, config),
+        vantage=settings.vantage(config),
+        controls=settings.controls(control or [], config),
+        resolvers=settings.resolvers(resolver, config),
+        secure_resolver=settings.secure_resolver(doh, config),
+        fingerprints=settings.fingerprints(fingerprints, config),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
         pace=pace,
         jitter=jitter,

@@ -57,3 +57,11 @@ Lists = Annotated[
         "--targets", help="A target list: a file or a folder of them. May be repeated.", show_default="shipped"
     ),
 ]
+FingerprintFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--fingerprints",
+        envvar="PROBE_FINGERPRINTS",
+        help="Fingerprints of your own, besides the shipped ones: a TOML file. May be repeated.",
+    ),
+]

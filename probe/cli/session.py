@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from probe import __version__
 from probe.address import parse
-from probe.classify import classify
+from probe.classify import Fingerprints, classify
 from probe.cli.errors import Refusal, Status
 from probe.control import clients_of
 from probe.form import dumps, result_json
@@ -47,6 +47,7 @@ class Job:
     resolvers: tuple[Resolver, ...]
     secure_resolver: SecureResolver | None
     """Asked over HTTPS in follow-ups; `None`: nobody is."""
+    fingerprints: Fingerprints
     timeouts: Timeouts
     pace: Pace
     jitter: float
@@ -205,6 +206,7 @@ async def _measure(session: Session, run: Run, network: Network, tasks: Sequence
             run_id=run.id,
             vantage=job.vantage,
             host=run.host,
+            fingerprints=job.fingerprints,
             network=network,
             pace=job.pace,
             controls=clients,
@@ -264,7 +266,7 @@ def _tell_offline(session: Session, run: Run) -> Status:
                 runtime=0.0,
                 observations=(),
             )
-            session.show(Result(measurement=empty, controls=(), verdict=classify(empty, (), host)))
+            session.show(Result(measurement=empty, controls=(), verdict=classify(empty, (), host, job.fingerprints)))
     session.err.print(f"This machine has no network: {host.why_offline}. Nothing was measured.")
     return Status.OFFLINE
 

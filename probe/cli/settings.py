@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from probe.address import parse
+from probe.classify.fingerprint_files import LARGEST, FingerprintError, added, read
+from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
 from probe.ooni import HELPER_PREFIX
@@ -43,6 +45,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     control: tuple[str, ...] = ()
     resolver: str | None = None
     doh: str | None = None
+    fingerprints: tuple[str, ...] = ()
     timeout: Annotated[float, msgspec.Meta(ge=LEAST_TIMEOUT, le=MOST_TIMEOUT)] | None = None
     concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
@@ -153,6 +156,23 @@ def secure_resolver(flag: str | None, config: Config) -> SecureResolver | None:
         pass
     said, status = ("--doh", Status.USAGE) if flag is not None else ("the configuration's doh", Status.CONFIGURATION)
     raise Refusal(f"{said} {text}: give https:// and an address, not a name, as in https://192.0.2.1/dns-query", status)
+
+
+def fingerprints(flags: list[Path] | None, config: Config) -> Fingerprints:
+    """The signs by which those who block are known: the shipped ones, and those of the files that were named."""
+    own: list[Fingerprint] = []
+    for path in flags or [Path(each).expanduser() for each in config.fingerprints]:
+        try:
+            with path.open("rb") as file:
+                own += read(file.read(LARGEST + 1), str(path))
+        except OSError as error:
+            raise Refusal(f"{path}: cannot be read: {error.strerror}", Status.CONFIGURATION) from None
+        except FingerprintError as error:
+            raise Refusal(str(error), Status.CONFIGURATION) from None
+    try:
+        return added(own)
+    except FingerprintError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
 
 
 def vantage(config: Config) -> Vantage:

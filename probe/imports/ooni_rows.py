@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,7 +31,7 @@ from probe.imports.ooni_form import (
 from probe.model import DEFAULT_PORTS, DnsDetail, DnsRecord, HttpDetail, TcpDetail, TlsDetail
 from probe.ooni.hop import Row, split
 from probe.ooni.words import failure_of
-from probe.steps.page import title
+from probe.page import describe
 from probe.targets import TargetError, parse_one
 
 _DEPTH = re.compile(r"depth=(\d{1,3})\Z")
@@ -222,21 +221,13 @@ def _http(exchange: Exchange, place: str, kept: dict[str, bytes]) -> Row:
 def _answered(detail: HttpDetail, response: Response, place: str, kept: dict[str, bytes]) -> HttpDetail:
     """The exchange with the columns of its response."""
     headers = _headers(response, place)
-    content_type = next((value for name, value in headers if name == "content-type"), "")
-    if isinstance(response.body, str):
-        content_type = "text/html; charset=utf-8"  # it is text in the file, whatever it was on the wire
+    # It is text in the file, whatever it was on the wire.
+    content_type = "text/html; charset=utf-8" if isinstance(response.body, str) else None
     body = _bytes(response.body, f"{place}.response.body")
-    fingerprint = hashlib.sha256(body).hexdigest()
-    kept[fingerprint] = body
-    return replace(
-        detail,
-        status=response.code,
-        headers=headers,
-        title=title(body, content_type),
-        body_sha256=fingerprint,
-        body_length=len(body),
-        body_truncated=bool(response.body_is_truncated),
-    )
+    detail = replace(detail, status=response.code, headers=headers)
+    detail = describe(detail, body, content_type=content_type, truncated=bool(response.body_is_truncated))
+    kept[detail.body_sha256 or ""] = body
+    return detail
 
 
 def _headers(response: Response, place: str) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from probe.classify import classify
+from probe.classify import Fingerprints, classify
 from probe.imports.files import Record, records
 from probe.imports.ooni import read
 from probe.imports.ooni_rows import UnfitError
@@ -43,6 +43,8 @@ class Importer:
 
     store: Store
     tell: Callable[[Skipped], None]
+    fingerprints: Fingerprints | None = None
+    """The signs by which those who block are known; the shipped ones where none are named."""
     imported: int = 0
     """Measurements that were recorded."""
     known: int = 0
@@ -86,7 +88,7 @@ class Importer:
             Result(
                 measurement=pair.measurement,
                 controls=pair.controls,
-                verdict=classify(pair.measurement, pair.controls, found.run.host),
+                verdict=classify(pair.measurement, pair.controls, found.run.host, self.fingerprints),
             )
             for pair in new
         ]

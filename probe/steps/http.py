@@ -6,7 +6,6 @@ The body is read raw and decoded here, both bounded, since a few hundred kilobyt
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,10 +15,10 @@ import httpx
 
 from probe.failure import Failure
 from probe.model import HttpDetail
+from probe.page import describe
 from probe.steps.exchange import Exchange
 from probe.steps.http1 import Http1
 from probe.steps.http2 import Http2
-from probe.steps.page import title
 from probe.steps.step import Attempt, Operation, operation
 from probe.steps.stream import Stream
 
@@ -43,7 +42,9 @@ class Response:
     """What the next step of a check needs to know of a page that was answered."""
 
     location: str | None
-    """Where it redirects to."""
+    """Where it leads, by a redirect or by itself."""
+    is_redirect: bool
+    """It is a redirect: nothing else is there to be seen."""
     address: str
     """Who answered."""
     http3_port: int | None
@@ -53,7 +54,7 @@ class Response:
 async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str], bool]) -> Response | None:
     """One GET over an open stream. None when the exchange failed; the row keeps whatever had come by then.
 
-    `leads` says whether a Location leads anywhere: one that does not is the row's failure.
+    `leads` says whether a location leads anywhere: a redirect that does not is the row's failure.
     """
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
@@ -65,15 +66,20 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
             await _exchange(current, detail, stream, url)
         finally:
             _note_speed(current, stream, stream.received - before)
-        location = cast(HttpDetail, current.detail).location
+        detail = cast(HttpDetail, current.detail)
+        location = detail.location
         if location is not None and not leads(location):
-            current.fail(Failure.HTTP_INVALID_REDIRECT)
-    if current.failure is Failure.HTTP_INVALID_REDIRECT:
-        location = None
-    elif current.failure is not None:
+            location = None
+            if detail.is_redirect:
+                current.fail(Failure.HTTP_INVALID_REDIRECT)
+    if current.failure not in (None, Failure.HTTP_INVALID_REDIRECT):
         return None
-    http3_port = cast(HttpDetail, current.detail).http3_port if stream.tls is not None else None
-    return Response(location=location, address=stream.address, http3_port=http3_port)
+    return Response(
+        location=location,
+        is_redirect=detail.is_redirect,
+        address=stream.address,
+        http3_port=detail.http3_port if stream.tls is not None else None,
+    )
 
 
 def _note_speed(current: Operation, stream: Stream, received: int) -> None:
@@ -112,15 +118,9 @@ async def _read_body(current: Operation, detail: HttpDetail, headers: httpx.Head
             pieces += 1
     finally:
         body, cut = decode(bytes(raw[:MOST_BYTES]), headers.get("content-encoding", ""))
-        fingerprint = hashlib.sha256(body).hexdigest()
-        current.attempt.journal.bodies[fingerprint] = body
-        current.detail = replace(
-            detail,
-            title=title(body, headers.get("content-type", "")),
-            body_sha256=fingerprint,
-            body_length=len(body),
-            body_truncated=cut or len(raw) > MOST_BYTES or pieces == _MOST_PIECES,
-        )
+        seen = describe(detail, body, truncated=cut or len(raw) > MOST_BYTES or pieces == _MOST_PIECES)
+        current.attempt.journal.bodies[seen.body_sha256 or ""] = body
+        current.detail = seen
 
 
 def decode(raw: bytes, encoding: str) -> tuple[bytes, bool]:

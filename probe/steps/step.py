@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from probe.failure import Failure
-from probe.model import Detail, Experiment, Measurement, Observation
+from probe.model import Detail, Experiment, HttpDetail, Measurement, Observation
 from probe.steps.errors import NETWORK_ERRORS, failure_of, said
 from probe.steps.network import Network
 
@@ -46,6 +46,10 @@ class Journal:
         """The id of the next operation."""
         self._count += 1
         return self._count
+
+    def pages(self) -> frozenset[str]:
+        """The pages that were asked for so far."""
+        return frozenset(row.detail.url for row in self.rows if isinstance(row.detail, HttpDetail))
 
     def observations(self) -> tuple[Observation, ...]:
         """The rows so far, in the order in which the operations were begun."""

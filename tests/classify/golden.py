@@ -31,6 +31,17 @@ from tests.classify.stories import (
 )
 
 BLOCK_PAGE = {"title": "Доступ ограничен", "body": "stub", "length": 900, "headers": (("server", "nginx"),)}
+STUB_AT = "95.167.13.50"
+"""A block address of a Russian provider that is shipped."""
+RENTED = "95.217.66.240"
+"""One that is shipped as a hint: it is rented to anybody."""
+STUB_HOST = {"subject": "CN=warning.rt.ru", "alternative_names": ("warning.rt.ru",)}
+FIREWALL = {"subject": "CN=line.me", "issuer": "CN=FortiGate CA,OU=Certificate Authority,O=Fortinet,C=US"}
+LAW = "<html><body><h1>5651 sayılı Kanun uyarınca Erişim Sağlayıcıları Birliği</h1></body></html>".encode()
+FRAME = b'<html><head><title>403</title></head><body><iframe src="http://10.10.34.35?type=Invalid Site"></iframe></body></html>'
+COUNTED = b"<html><body>Blocked<script src=//mc.yandex.ru/watch/38740850></script></body></html>"
+TOLD = b"<html><body><p>Its page holds &lt;img src=//mc.yandex.ru/watch/38740850> and <a href=http://warning.rt.ru/>more</a>"
+LEADS_ON = b"<meta http-equiv=refresh content='0; url=http://warning.rt.ru/?id=1'>"
 HUMAN_TEST = {"title": "Just a moment...", "body": "waf", "length": 900, "headers": (("cf-mitigated", "challenge"),)}
 
 
@@ -47,6 +58,11 @@ class Golden:
     note: str | None = None
     """What is told beside it, and decides nothing."""
     controls_at: Vantage = CONTROL
+
+
+def reached_in_clear(address: str = REAL) -> Saw:
+    """The way to a page in clear, up to the exchange."""
+    return Saw().dns(address).tcp(address, port=80)
 
 
 def saw_first_false_then_true() -> Saw:
@@ -79,6 +95,57 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 403), [Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 403)]),
     Golden("tls.verified_page", HTTP, well_in_clear(status=301, location="https://line.me/").redirected("line.me").dns(REAL).tcp(REAL).tls(REAL).http(REAL), []),
     Golden("tls.verified", TLS, Saw().dns(REAL).tcp(REAL).tls(REAL), []),
+    Golden("dns.known_block_address", HTTPS, Saw().dns(STUB_AT).tcp(STUB_AT, F.GENERIC_TIMEOUT, tries=2), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTPS, Saw().dns(STUB_AT).tcp(STUB_AT).tls(STUB_AT, F.SSL_INVALID_HOSTNAME, **STUB_HOST), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTPS, Saw().dns(STUB_AT).tcp(STUB_AT, F.CONNECTION_REFUSED), [well()], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTPS, Saw().dns(STUB_AT).tcp(STUB_AT, F.CONNECTION_REFUSED), [Saw().dns(failure=F.DNS_NXDOMAIN)], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTP, reached_in_clear(STUB_AT).page(STUB_AT, COUNTED), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTPS, Saw().dns("10.10.34.36"), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTPS, Saw().dns("10.10.34.36"), [well(), Saw().dns(failure=F.DNS_SERVFAIL)], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", NAME, Saw().dns("2001::1234", kind="AAAA"), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", NAME, Saw().dns(FORGED, alias="trustpositif.kominfo.go.id."), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", TCP, Saw().dns(STUB_AT).tcp(STUB_AT, port=5222), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTP, well_in_clear(status=302, location="http://www.line.me/").redirected("www.line.me").dns("10.10.34.36"), [], ("dns",), "confirmed"),
+    Golden("dns.known_block_address", HTTPS, Saw().dns(RENTED).tcp(RENTED, F.CONNECTION_REFUSED, tries=2), [well().tcp(RENTED, F.CONNECTION_REFUSED)], ("dns",), "confirmed"),
+    Golden("control.none", HTTPS, Saw().dns(RENTED).tcp(RENTED, F.CONNECTION_REFUSED, tries=2), []),
+    Golden("control.other_way", HTTPS, Saw().dns(RENTED).tcp(RENTED, F.CONNECTION_REFUSED, tries=2), [well()]),
+    Golden("dns.fails_everywhere", HTTPS, Saw().dns("10.10.34.36"), [Saw().dns("10.10.34.36")]),
+    Golden("dns.fails_everywhere", HTTPS, Saw().dns("10.10.34.36"), [Saw().dns("10.10.34.34")]),
+    Golden("tcp.fails_everywhere", HTTPS, Saw().dns(STUB_AT).tcp(STUB_AT, F.CONNECTION_REFUSED), [Saw().dns(STUB_AT).tcp(STUB_AT, F.CONNECTION_REFUSED)]),
+    Golden("tls.verified_page", HTTPS, well(STUB_AT), []),
+    Golden("tls.verified_page", HTTPS, well(STUB_AT), [well()]),
+    Golden("http.same_page", HTTP, reached_in_clear(STUB_AT).http(STUB_AT), [well_in_clear()]),
+    Golden("tcp.connected", TCP, Saw().dns(STUB_AT).tcp(STUB_AT, port=5222), [Saw().dns(STUB_AT).tcp(STUB_AT, port=5222)]),
+    Golden("control.none", HTTPS, Saw().dns("10.0.0.1"), []),
+    Golden("dns.leads_to_known_blocker", HTTP, reached_in_clear(FORGED).page(FORGED, COUNTED), [well_in_clear().tcp(FORGED, port=80).page(FORGED, b"No such site here")], ("dns",), "confirmed"),
+    Golden("dns.leads_to_known_blocker", HTTP, reached_in_clear(FORGED).page(FORGED, COUNTED), [Saw().dns(failure=F.DNS_NXDOMAIN).tcp(FORGED, port=80).page(FORGED, b"No such site here")], ("dns",), "confirmed"),
+    Golden("dns.leads_to_known_blocker", HTTPS, Saw().dns(FORGED).tcp(FORGED).tls(FORGED, F.SSL_INVALID_HOSTNAME, leaf="stub", **STUB_HOST), [control_with_forged(F.CONNECTION_RESET)], ("dns",), "confirmed"),
+    Golden("dns.wrong_address", HTTPS, Saw().dns(FORGED).tcp(FORGED).tls(FORGED, F.SSL_INVALID_HOSTNAME, tries=2, leaf="stub"), [control_with_forged()], ("dns",), "likely"),
+    Golden("tls.known_filter_certificate", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME, leaf="stub", **STUB_HOST), [], ("tls",), "confirmed"),
+    Golden("tls.known_filter_certificate", TLS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, leaf="kz", issuer="C=KZ,CN=Qaznet Trust Network"), [], ("tls",), "confirmed"),
+    Golden("tls.known_filter_certificate", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, leaf="firewall", **FIREWALL), [well()], ("tls",), "confirmed"),
+    Golden("control.none", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, leaf="firewall", **FIREWALL), []),
+    Golden("tls.fails_everywhere", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, leaf="firewall", **FIREWALL), [Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_UNKNOWN_AUTHORITY, leaf="another", **FIREWALL)]),
+    Golden("tls.fails_everywhere", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME, leaf="stub", **STUB_HOST), [Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME, leaf="stub", **STUB_HOST)]),
+    Golden("http.known_block_page", HTTP, well_in_clear(status=302, location="http://warning.rt.ru/?id=1").redirected("warning.rt.ru").dns(STUB).tcp(STUB, F.GENERIC_TIMEOUT, port=80), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, well_in_clear(status=302, location="https://warning.rt.ru/").redirected("warning.rt.ru").dns(STUB).tcp(STUB).tls(STUB).http(STUB, url="https://warning.rt.ru/"), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, well_in_clear(status=302, location="http://a1.by/mininfo/?u=line.me").redirected("a1.by").dns(STUB).tcp(STUB, port=80).http(STUB, url="http://a1.by/mininfo/"), [well_in_clear()], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, well_in_clear(title="Block-System", body="stub"), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, well_in_clear(status=403, headers=(("server", "Protected by WireFilter 8000"),)), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, FRAME, 403), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, COUNTED), [Saw().dns(failure=F.DNS_SERVFAIL)], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, COUNTED, failure=F.CONNECTION_RESET), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, LEADS_ON), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, b"<frame src=http://lighthouse.du.ae/>"), [], ("http",), "confirmed"),
+    Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, LAW), [well_in_clear(excerpt="Life on LINE: free messaging")], ("http",), "confirmed"),
+    Golden("control.none", HTTP, reached_in_clear().page(REAL, LAW), []),
+    Golden("control.none", HTTP, reached_in_clear().page(REAL, TOLD), []),
+    Golden("control.none", HTTP, well_in_clear(status=302, location="http://warning.rt.ru.example/"), []),
+    Golden("http.same_page", HTTP, reached_in_clear().page(REAL, TOLD), [reached_in_clear().page(REAL, TOLD)]),
+    Golden("http.same_page", HTTP, reached_in_clear().page(REAL, COUNTED), [reached_in_clear().page(REAL, COUNTED)]),
+    Golden("http.same_page", HTTP, well_in_clear(title="block-system", body="1"), [well_in_clear(title="block-system", body="2")]),
+    Golden("http.unclear_page", HTTP, well_in_clear(title="block-system", body="1"), [well_in_clear(status=404, title="block-system", body="2")]),
+    Golden("http.unclear_page", HTTP, reached_in_clear().page(REAL, LEADS_ON), [reached_in_clear().page(REAL, LEADS_ON + b" ").redirected("warning.rt.ru").dns(STUB).tcp(STUB, port=80).http(STUB, url="http://warning.rt.ru/")]),
     Golden("tcp.connected", TCP, Saw().dns(REAL).tcp(REAL, port=5222), [Saw().dns(REAL).tcp(REAL, port=5222)]),
     Golden("tcp.connected", TCP, Saw().dns(REAL).tcp(REAL, port=5222), []),
     Golden("dns.resolved", NAME, Saw().dns(REAL, REAL2), [Saw().dns(REAL)]),
@@ -97,7 +164,7 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("control.none", HTTP, well_in_clear(), []),
     Golden("control.disagrees", HTTPS, Saw().dns(REAL).tcp(REAL, F.CONNECTION_RESET, tries=2), [well(), Saw().dns(REAL).tcp(REAL, F.CONNECTION_RESET, tries=2)]),
     Golden("dns.injected", HTTPS, saw_first_false_then_true(), [well()], ("dns",), "confirmed"),
-    Golden("dns.bogon", HTTPS, Saw().dns("10.10.34.35"), [well()], ("dns",), "possible"),
+    Golden("dns.bogon", HTTPS, Saw().dns("10.0.0.1"), [well()], ("dns",), "possible"),
     Golden("dns.wrong_address", HTTPS, Saw().dns(FORGED).tcp(FORGED).tls(FORGED, F.SSL_INVALID_HOSTNAME, tries=2, leaf="stub"), [control_with_forged()], ("dns",), "likely"),
     Golden("dns.wrong_address", HTTPS, Saw().dns(FORGED).tcp(FORGED, F.CONNECTION_REFUSED, tries=2), [well().tcp(FORGED, F.CONNECTION_REFUSED)], ("dns",), "likely"),
     Golden("dns.wrong_address", HTTP, Saw().dns(FORGED).tcp(FORGED, port=80).http(FORGED, **BLOCK_PAGE), [well_in_clear().tcp(FORGED, port=80).http(FORGED, **BLOCK_PAGE)], ("dns",), "possible"),
@@ -121,9 +188,11 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.timeout", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.GENERIC_TIMEOUT, tries=2), [well_in_clear()], ("http",), "likely"),
     Golden("http.eof", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.EOF, tries=2), [well_in_clear()], ("http",), "likely"),
     Golden("http.redirect_elsewhere", HTTP, well_in_clear(status=302, location="http://warning.example/").redirected("warning.example").dns(STUB).tcp(STUB).http(STUB, **BLOCK_PAGE), [well_in_clear()], ("http",), "possible"),
-    Golden("http.unclear_page", HTTP, well_in_clear(title="News at nine", body="nine", length=900), [well_in_clear(title="News at eight", body="eight")]),
+    Golden("http.same_page", HTTP, well_in_clear(title="News at nine", body="nine", length=900), [well_in_clear(title="News at eight", body="eight")]),
+    Golden("http.unclear_page", HTTP, well_in_clear(title="Closed for repair", body="nine", length=900), [well_in_clear()]),
     Golden("http.unclear_page", HTTP, well_in_clear(title="News at nine", body="nine", length=900, headers=(("server", "nginx"),)), [well_in_clear(title="News at eight", body="eight", headers=(("server", "nginx"),))]),
-    Golden("http.other_page", HTTP, well_in_clear(**{**BLOCK_PAGE, "title": "LINE"}), [well_in_clear()], ("http",), "possible"),
+    Golden("http.unclear_page", HTTP, well_in_clear(**{**BLOCK_PAGE, "title": "LINE"}), [well_in_clear()]),
+    Golden("http.other_page", HTTP, well_in_clear(**{**BLOCK_PAGE, "title": "LINE"}), [well_in_clear(excerpt="Life on LINE: free messaging, whenever, wherever.")], ("http",), "possible"),
     Golden("http.other_page", HTTP, well_in_clear(**BLOCK_PAGE), [well_in_clear()], ("http",), "possible"),
     Golden("host.passing_fault", HTTPS, Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2).then(X.REPEAT).tcp(REAL).tls(REAL).http(REAL), [well()]),
     Golden("host.passing_fault", HTTPS, Saw().dns(failure=F.DNS_SERVFAIL, tries=3).then(X.REPEAT).dns(REAL), [well()]),
@@ -131,7 +200,7 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("dns.true_over_tcp", HTTPS, Saw().dns(FORGED).tcp(FORGED, F.CONNECTION_REFUSED, tries=2).then(X.OVER_TCP).dns(REAL), [well().tcp(FORGED, F.CONNECTION_REFUSED)], ("dns",), "confirmed"),
     Golden("control.other_way", HTTPS, Saw().dns(FORGED).tcp(FORGED, F.CONNECTION_REFUSED, tries=2).then(X.OVER_TCP).dns(REAL), [well()]),
     Golden("dns.true_address_works", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL).http(REAL), [well()], ("dns",), "confirmed"),
-    Golden("dns.true_address_works", HTTPS, Saw().dns("10.10.34.35").then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL).http(REAL), [well()], ("dns",), "confirmed"),
+    Golden("dns.true_address_works", HTTPS, Saw().dns("10.0.0.1").then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL).http(REAL), [well()], ("dns",), "confirmed"),
     Golden("dns.nxdomain", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL).tls(REAL, F.CONNECTION_RESET), [well()], ("dns", "tls"), "likely"),
     Golden("dns.nxdomain", HTTPS, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, F.GENERIC_TIMEOUT), [well()], ("dns", "tcp"), "likely"),
     Golden("dns.nxdomain", HTTP, Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, port=80).http(REAL, failure=F.EOF), [well_in_clear()], ("dns", "http"), "likely"),
@@ -140,7 +209,7 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.name_is_the_trigger", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.CONNECTION_RESET, tries=2).then(X.OTHER_NAME).tcp(REAL, port=80).http(REAL, 404), [well_in_clear()], ("http",), "confirmed"),
     Golden("http.other_page", HTTP, well_in_clear(**BLOCK_PAGE).then(X.REPEAT).tcp(REAL, port=80).http(REAL, **BLOCK_PAGE), [well_in_clear()], ("http",), "likely"),
     Golden("dns.true_over_tls", HTTPS, Saw().dns(FORGED).tcp(FORGED, F.CONNECTION_REFUSED, tries=2).then(X.OVER_TLS).dns(REAL), [well().tcp(FORGED, F.CONNECTION_REFUSED)], ("dns",), "confirmed"),
-    Golden("dns.true_elsewhere", HTTPS, Saw().dns("10.10.34.35").then(X.OVER_HTTPS).dns(REAL), [well()], ("dns",), "confirmed"),
+    Golden("dns.true_elsewhere", HTTPS, Saw().dns("10.99.34.35").then(X.OVER_HTTPS).dns(REAL), [well()], ("dns",), "confirmed"),
     Golden("dns.timeout", HTTPS, Saw().dns(failure=F.GENERIC_TIMEOUT, tries=3).then(X.OVER_HTTPS).dns(REAL), [well()], ("dns",), "likely"),
     Golden("tcp.port_is_the_trigger", HTTPS, Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2).then(X.OTHER_PORT).tcp(REAL, port=80), [well()], ("tcp",), "likely"),
     Golden("tls.split_name_passes", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.CONNECTION_RESET, tries=2).then(X.SPLIT_RECORDS).tcp(REAL).tls(REAL), [well()], ("tls",), "confirmed"),
@@ -151,15 +220,15 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("tls.trusted_interception", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="state", public=False).http(REAL), [well()], ("tls",), "likely"),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="another").http(REAL), [well()]),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL2).tcp(REAL2).tls(REAL2, leaf="another", public=False).http(REAL2), [well()]),
-    Golden("throttling.slow_by_name", HTTPS, reached().page(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).page(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).page(REAL, 90_000, 0.1), [reached().page(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
-    Golden("throttling.slow_by_name", HTTPS, reached().page(REAL, 16_384, 0.1, frozen=True, tries=2).then(X.TRANSFER).tcp(REAL).tls(REAL).page(REAL, 16_384, 0.1, frozen=True).then(X.OTHER_SERVER_NAME).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME).page(REAL, 90_000, 0.1), [reached().page(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
-    Golden("throttling.freezes", HTTPS, reached().page(REAL, 16_384, 0.1, frozen=True, tries=2), [reached().page(REAL, 90_000, 0.1)], ("throttling",), "likely"),
+    Golden("throttling.slow_by_name", HTTPS, reached().transfer(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 0.1), [reached().transfer(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
+    Golden("throttling.slow_by_name", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True, tries=2).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 16_384, 0.1, frozen=True).then(X.OTHER_SERVER_NAME).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME).transfer(REAL, 90_000, 0.1), [reached().transfer(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
+    Golden("throttling.freezes", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True, tries=2), [reached().transfer(REAL, 90_000, 0.1)], ("throttling",), "likely"),
     # a slow line is slow whatever the name is
-    Golden("tls.verified_page", HTTPS, reached().page(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).page(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).page(REAL, 90_000, 5.9), [reached().page(REAL, 90_000, 0.1)]),
-    Golden("http.no_page", HTTPS, reached().page(REAL, 16_384, 0.1, frozen=True), [reached().page(REAL, 90_000, 0.1)]),
+    Golden("tls.verified_page", HTTPS, reached().transfer(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 5.9), [reached().transfer(REAL, 90_000, 0.1)]),
+    Golden("http.no_page", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True), [reached().transfer(REAL, 90_000, 0.1)]),
     Golden("host.impatient", HTTPS, Saw(waited=0.3).dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2), [well()]),
     Golden("dns.nxdomain", HTTPS, Saw(waited=0.3).dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, F.GENERIC_TIMEOUT), [well()], ("dns",), "likely"),
-    Golden("dns.a_forged", HTTPS, Saw().dns("10.10.34.35").dns(REAL6, kind="AAAA").tcp(REAL6).tls(REAL6).http(REAL6), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),
+    Golden("dns.a_forged", HTTPS, Saw().dns("10.0.0.1").dns(REAL6, kind="AAAA").tcp(REAL6).tls(REAL6).http(REAL6), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),
     Golden("dns.aaaa_forged", HTTPS, well().dns("::1", kind="AAAA"), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),
     Golden("tls.verified_page", HTTPS, well().dns(STUB6, kind="AAAA").tcp(STUB6, F.GENERIC_TIMEOUT, tries=2), [well().dns(REAL6, kind="AAAA")]),
     Golden("dns.unconfirmed_address", TCP, Saw().dns(STUB).tcp(STUB, port=5222), [Saw().dns(REAL).tcp(REAL, port=5222)]),

@@ -22,6 +22,7 @@ from probe.model import (
     TlsDetail,
     Vantage,
 )
+from probe.page import describe
 
 HERE = Vantage(name="here", country="RU", asn=12389)
 CONTROL = Vantage(name="control", country="NL", asn=1103)
@@ -49,6 +50,7 @@ class Saw:
     hop: int = 0
     host: str | None = None
     experiment: Experiment | None = None
+    bodies: dict[str, bytes] = field(default_factory=dict)
     waited: float = 10.0
     """Seconds until a silence counts as a timeout."""
 
@@ -70,9 +72,17 @@ class Saw:
         return self
 
     def dns(
-        self, *addresses: str, failure: Failure | None = None, tries: int = 1, kind: str = "A", nth: int = 1
+        self,
+        *addresses: str,
+        failure: Failure | None = None,
+        tries: int = 1,
+        kind: str = "A",
+        nth: int = 1,
+        alias: str | None = None,
     ) -> Saw:
         records = tuple(DnsRecord(name="line.me", type=kind, value=value, ttl=60) for value in addresses)
+        if alias is not None:
+            records = (DnsRecord(name="line.me", type="CNAME", value=alias, ttl=60), *records)
         detail = DnsDetail(
             hostname=self.host or "line.me",
             query_type=kind,
@@ -97,6 +107,7 @@ class Saw:
         leaf: str = "good",
         name: str | None = None,
         public: bool | None = True,
+        **names: object,
     ) -> Saw:
         finished = failure is None or (failure.value.startswith("ssl_") and failure is not Failure.SSL_FAILED_HANDSHAKE)
         detail = TlsDetail(
@@ -105,7 +116,7 @@ class Saw:
             server_name=name or self.host or "line.me",
             tls_version="TLSv1.3" if finished else None,
             certificates=(leaf,) if finished else (),
-            issuer=f"CN=issuer of {leaf}",
+            **{"issuer": f"CN=issuer of {leaf}", **names},  # type: ignore[arg-type]
             public_key_sha256=f"key of {leaf}",
             root_is_public=public if failure is None else None,
         )
@@ -124,6 +135,7 @@ class Saw:
         tries: int = 1,
         location: str | None = None,
         url: str = "http://line.me/",
+        **more: object,
     ) -> Saw:
         detail = HttpDetail(
             address=address,
@@ -134,12 +146,13 @@ class Saw:
             body_sha256=body,
             body_length=length,
             headers=(*headers, *((("location", location),) if location else ())),
+            **more,  # type: ignore[arg-type]
         )
         if failure is not None and failure is not Failure.HTTP_INVALID_REDIRECT:
             detail = HttpDetail(address=address, port=80, url=url)
         return self._row(detail, failure, tries)
 
-    def page(self, address: str, size: int, seconds: float, *, frozen: bool = False, tries: int = 1) -> Saw:
+    def transfer(self, address: str, size: int, seconds: float, *, frozen: bool = False, tries: int = 1) -> Saw:
         """The transfer of a page: so many bytes in so many seconds; then nothing more, if it froze."""
         detail = HttpDetail(
             address=address,
@@ -163,6 +176,20 @@ class Saw:
     def quic(self, address: str, failure: Failure | None = None, *, tries: int = 1) -> Saw:
         return self._row(QuicDetail(address=address, port=443, server_name=self.host or "line.me"), failure, tries)
 
+    def page(
+        self,
+        address: str,
+        body: bytes,
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = (("content-type", "text/html; charset=utf-8"),),
+        failure: Failure | None = None,
+        url: str = "http://line.me/",
+    ) -> Saw:
+        """A response of which the body is kept."""
+        detail = describe(HttpDetail(address=address, port=80, url=url, status=status, headers=headers), body)
+        self.bodies[detail.body_sha256 or ""] = body
+        return self._row(detail, failure, 1)
+
     def redirected(self, host: str) -> Saw:
         """What follows happened one hop further, at another host."""
         self.hop += 1
@@ -183,6 +210,7 @@ class Saw:
             started_at=datetime(2026, 11, 24, tzinfo=UTC),
             runtime=1.0,
             observations=tuple(self.rows),
+            bodies=self.bodies,
         )
 
 

@@ -72,3 +72,31 @@ def test_json_tells_what_was(database: Path) -> None:
     changed = [line for line in lines if line["was"] is not None]
     assert [line["measurement_id"] for line in changed] == ["0199-000"]
     assert changed[0]["was"]["rules_version"] == "0"
+
+
+def test_bodies_that_are_not_kept_any_more_show_nothing(database: Path) -> None:
+    judge(database)
+    with sqlite3.connect(database) as connection:
+        connection.execute("DELETE FROM body")
+    lines = [json.loads(line) for line in judge(database, "--json").stdout.splitlines()]
+    lost = [line for line in lines if "http.known_block_page" in str(line["was"])]
+    assert lost
+    assert all(line["outcome"] != "blocked" or line["confidence"] != "confirmed" for line in lost)
+    assert len(lines) == len([golden for golden in GOLDEN if golden.host.online])
+
+
+def test_fingerprints_of_ones_own_make_other_verdicts(database: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[[fingerprint]]\nid = "own"\nscope = "isp"\nweight = "proof"\nsource = "me"\naddresses = ["192.175.48.66"]\n'
+    )
+    judge(database)
+    lines = [json.loads(line) for line in judge(database, "--json", "--fingerprints", str(own)).stdout.splitlines()]
+    assert {line["rules_version"].split("+")[0] for line in lines} == {RULES_VERSION}
+    assert all(len(line["rules_version"].split("+")[1]) == 8 for line in lines)
+    moved = [
+        line for line in lines if line["was"] and "confidence" in line["was"] and line["confidence"] == "confirmed"
+    ]
+    assert moved
+    back = [json.loads(line) for line in judge(database, "--json").stdout.splitlines()]
+    assert {line["rules_version"] for line in back} == {RULES_VERSION}

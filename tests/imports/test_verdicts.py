@@ -18,7 +18,7 @@ VERDICTS: dict[str, list[tuple[str, str, str, str | None, str]]] = {
     "web_redirect_to_https": [(H, "ok", "", None, "tls.verified_page")],
     "web_04_redirect_to_www": [(H, "ok", "", None, "tls.verified_page")],
     "web_dns_hijack": [(H, "blocked", "dns", "possible", "dns.wrong_address")],
-    "web_dns_bogon": [(S, "blocked", "dns", "possible", "dns.bogon")],
+    "web_dns_bogon": [(S, "blocked", "dns", "confirmed", "dns.known_block_address")],
     "web_dns_nxdomain": [(S, "blocked", "dns", "confirmed", "dns.true_address_works")],
     "web_04_dns_nxdomain": [(S, "blocked", "dns", "possible", "dns.nxdomain")],
     "web_tcp_timeout": [(S, "blocked", "tcp", "possible", "tcp.timeout")],

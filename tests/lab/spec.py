@@ -2,7 +2,8 @@
 
 Law: frozen records and nothing else. Addresses lie in ranges that count as globally routable yet host nothing
 (192.31.196.0/24, 192.175.48.0/24, 192.52.193.0/24, 2620:4f:8000::/48, 2001:4:112::/48), so that no rule about private
-addresses needs a switch for tests.
+addresses needs a switch for tests. A spec may own other prefixes besides, since no packet leaves
+the namespaces.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Page:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     title: str | None = None
+    """`{n}` in it is another number in every response of a dynamic page."""
     text: str = ""
     location: str | None = None
     size: int = 0
@@ -284,6 +286,8 @@ class Spec:
     rules: tuple[Rule, ...] = ()
     dark: tuple[str, ...] = ()
     """Addresses at which nothing is: packets to them vanish, for everyone."""
+    prefixes: tuple[str, ...] = ()
+    """Where servers can be besides `PUBLIC`: addresses that are somebody's, and that only this world knows."""
     access: Access = field(default_factory=Access)
 
 
@@ -295,5 +299,6 @@ def merged(*specs: Spec) -> Spec:
         lies=tuple(x for spec in specs for x in spec.lies),
         rules=tuple(x for spec in specs for x in spec.rules),
         dark=tuple(x for spec in specs for x in spec.dark),
+        prefixes=tuple(x for spec in specs for x in spec.prefixes),
         access=specs[0].access,
     )

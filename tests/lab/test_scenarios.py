@@ -56,7 +56,11 @@ def tell(world: World, scenario: Scenario) -> Told:
     """Checks the scenario's targets, and reads the verdict back."""
     database = ("--db", str(world.home / f"{scenario.id}.sqlite"))
     controls = [word for url in _CONTROLS[scenario.control] for word in ("--control", url)]
-    options = ("--json", "--timeout", str(scenario.seconds), *controls, *scenario.options)
+    options = ["--json", "--timeout", str(scenario.seconds), *controls, *scenario.options]
+    if scenario.fingerprints is not None:
+        own = world.home / f"{scenario.id}.toml"
+        own.write_text(scenario.fingerprints)
+        options += ["--fingerprints", str(own)]
     checked = probe(world, "check", *scenario.targets, *options, *database, timeout=300)
     found = lines(checked)
     results = probe(world, "results", "--json", *database)

@@ -207,7 +207,7 @@ async def render(page: Page) -> tuple[int, Headers, bytes]:
     if page.ending is not None:
         raise Misbehaviour(page.ending)
     number = next(_serial) if page.dynamic else 0
-    title = "" if page.title is None else f"<title>{page.title}</title>"
+    title = "" if page.title is None else f"<title>{page.title.replace('{n}', str(number))}</title>"
     changing = f"<p>{'news ' * (number % 97)}{number}</p>" if page.dynamic else ""
     body = f"<!doctype html><html><head><meta charset=utf-8>{title}</head><body>{page.text}{changing}".encode()
     body += b"." * page.size + b"</body></html>"

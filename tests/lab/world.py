@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -55,14 +55,22 @@ class Inside:
         with IPRoute() as routes:
             routes.link("set", index=1, state="up")
             links = {name: connect(routes, host, _ADDRESSES[name]) for name, host in self._hosts.items()}
-        for prefix in PUBLIC:
-            answer_for(self._hosts["internet"], prefix)
+        self._answered: set[str] = set()
+        self._answer_for(PUBLIC)
         self._router = _process(router.serve, links)
         self._servers = _process(servers.serve, self._hosts["internet"], authorities)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
+    def _answer_for(self, prefixes: Iterable[str]) -> None:
+        """Every address of these prefixes is the Internet's own. Which of them are reached is the router's matter."""
+        for prefix in prefixes:
+            if prefix not in self._answered:
+                answer_for(self._hosts["internet"], prefix)
+                self._answered.add(prefix)
+
     def become(self, spec: Spec) -> None:
         """Raises WorldError."""
+        self._answer_for(spec.prefixes)
         for part, orders in (("router", self._router), ("servers", self._servers)):
             orders.send(spec)
             try:

@@ -12,7 +12,6 @@ import pytest
 from probe.failure import Failure
 from probe.model import HttpDetail, Observation
 from probe.steps import http, tcp
-from probe.steps.page import title
 from probe.steps.step import Attempt
 from tests.steps.servers import Speak, answering, reset, tcp_server
 
@@ -42,6 +41,7 @@ def test_a_page(attempt: Attempt) -> None:
     assert isinstance(row.detail, HttpDetail)
     assert row.failure is None
     assert (row.detail.status, row.detail.http_version, row.detail.title) == (200, "HTTP/1.1", "微信，是一个 生活方式")
+    assert (row.detail.excerpt, row.detail.outline) == (None, ("html", "head", "title"))
     assert ("x-of-ours", "1") in row.detail.headers
     assert row.detail.body_sha256 == hashlib.sha256(page).hexdigest()
     assert attempt.journal.bodies == {row.detail.body_sha256: page}
@@ -151,33 +151,20 @@ def test_broken_exchange(attempt: Attempt, speak: Speak, failure: Failure, statu
 
 
 REDIRECTS: dict[str, tuple[str, str, Failure | None, str | None]] = {
-    "absolute": ("301 Moved", "https://line.me/", None, "https://line.me/"),
-    "relative": ("302 Found", "/ru/", None, "/ru/"),
-    "nowhere": ("307 Temporary", "https:///x", Failure.HTTP_INVALID_REDIRECT, None),
-    "no redirect": ("201 Created", "https://line.me/", None, None),
+    "absolute": ("301 Moved", "Location: https://line.me/", None, "https://line.me/"),
+    "relative": ("302 Found", "Location: /ru/", None, "/ru/"),
+    "nowhere": ("307 Temporary", "Location: https:///x", Failure.HTTP_INVALID_REDIRECT, None),
+    "no redirect": ("201 Created", "Location: https://line.me/", None, None),
+    "a page that leads on": ("200 OK", "Refresh: 5; url=/ru/", None, "/ru/"),
+    "a page that leads on later": ("200 OK", "Refresh: 6; url=/ru/", None, None),
+    "a page that leads nowhere": ("200 OK", "Refresh: 0; url=https:///x", None, None),
+    "a page to be loaded again": ("200 OK", "Refresh: 5", None, None),
 }
 
 
-@pytest.mark.parametrize(("status", "location", "failure", "onward"), REDIRECTS.values(), ids=REDIRECTS)
-def test_redirects(attempt: Attempt, status: str, location: str, failure: Failure | None, onward: str | None) -> None:
-    response, row = get(attempt, answering(b"", status=status, headers=(f"Location: {location}",)))
+@pytest.mark.parametrize(("status", "header", "failure", "onward"), REDIRECTS.values(), ids=REDIRECTS)
+def test_redirects(attempt: Attempt, status: str, header: str, failure: Failure | None, onward: str | None) -> None:
+    response, row = get(attempt, answering(b"", status=status, headers=(header,)))
     assert response is not None
     assert (row.failure, response.location) == (failure, onward)
-
-
-TITLES: dict[str, tuple[bytes, str, str | None]] = {
-    "plain": (b"<title>Hello</title>", "text/html", "Hello"),
-    "attributes and entities": (b"<TITLE lang=en>A &amp; B</TITLE>", "text/html", "A & B"),
-    "header charset": ("<title>Привет</title>".encode("cp1251"), "text/html; charset=windows-1251", "Привет"),
-    "meta charset": ('<meta charset="shift_jis"><title>日本</title>'.encode("shift_jis"), "text/html", "日本"),
-    "unknown charset": (b"<title>x</title>", "text/html; charset=nonsense", "x"),
-    "never closed": (b"<title>" + b"<title " * 9000, "text/html", None),
-    "none": (b"<html></html>", "text/html", None),
-    "empty": (b"<title> </title>", "text/html", None),
-    "a letter that grows": ("<b>İ</b><title>İstanbul</title>".encode(), "text/html", "İstanbul"),
-}
-
-
-@pytest.mark.parametrize(("body", "content_type", "expected"), TITLES.values(), ids=TITLES)
-def test_titles(body: bytes, content_type: str, expected: str | None) -> None:
-    assert title(body, content_type) == expected
+    assert response.is_redirect == status.startswith("3")

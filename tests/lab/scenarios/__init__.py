@@ -7,8 +7,10 @@ apart whose access, resolver or redirected ports concern every name.
 from tests.lab.scenarios.blocked import BLOCKED
 from tests.lab.scenarios.ok import OK
 from tests.lab.scenarios.other import OTHER
+from tests.lab.scenarios.pages import PAGES
+from tests.lab.scenarios.recognised import RECOGNISED
 from tests.lab.scenarios.scenario import Control, Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (*OK, *BLOCKED, *OTHER)
+SCENARIOS: tuple[Scenario, ...] = (*OK, *BLOCKED, *OTHER, *PAGES, *RECOGNISED)
 
-__all__ = ["BLOCKED", "OK", "OTHER", "SCENARIOS", "Control", "Scenario"]
+__all__ = ["BLOCKED", "OK", "OTHER", "PAGES", "RECOGNISED", "SCENARIOS", "Control", "Scenario"]

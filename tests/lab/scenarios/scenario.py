@@ -52,6 +52,8 @@ class Scenario:
     """What `--timeout` is given."""
     options: tuple[str, ...] = ()
     """More words on the command line."""
+    fingerprints: str | None = None
+    """The user's own file of fingerprints."""
 
     @property
     def exit_status(self) -> int:
@@ -135,10 +137,10 @@ def to(location: str, status: int = 302) -> Page:
 def response(page: Page) -> bytes:
     """The page as bytes of HTTP/1.1, for a censor to inject."""
     title = "" if page.title is None else f"<title>{page.title}</title>"
-    body = f"<html><head>{title}</head><body>{page.text}</body></html>"
+    body = f"<html><head>{title}</head><body>{page.text}</body></html>".encode()
     headers = "".join(f"{name}: {value}\r\n" for name, value in page.headers)
     location = "" if page.location is None else f"Location: {page.location}\r\n"
-    return f"HTTP/1.1 {page.status} X\r\n{headers}{location}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    return f"HTTP/1.1 {page.status} X\r\n{headers}{location}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def ok(id: str, spec: Spec, *targets: str, reason: str | None = None, **more: object) -> Scenario:

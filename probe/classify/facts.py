@@ -238,8 +238,8 @@ class Path:
         return bool(self.measurement.observations) and heard and not stuck and not untried
 
     def at(self, hop: Hop) -> Hop | None:
-        """This path's hop to the same host and port."""
-        for own in self.hops:
+        """This path's hop to the same host and port; of several, the one that came nearest to being as far on."""
+        for own in sorted(self.hops, key=lambda own: abs(own.index - hop.index)):
             if own.host == hop.host and (own.port == hop.port or own.port is None or hop.port is None):
                 return own
         return None
@@ -258,6 +258,8 @@ class Case:
     opinion: Opinion
     overruled: tuple[Path, ...]
     """Controls that saw it otherwise than a clear majority."""
+    asked: tuple[Path, ...]
+    """All controls: what any of them met as well is no proof of anything, whether it counts or not."""
 
     @classmethod
     def of(
@@ -271,7 +273,7 @@ class Case:
         paths = [Path(control) for control in controls]
         opinion = weigh(measurement.vantage, [_voice(path) for path in paths])
         heard, overruled = (tuple(paths[n] for n in numbers) for numbers in (opinion.heard, opinion.overruled))
-        return cls(Path(measurement), heard, host, fingerprints or shipped(), opinion, overruled)
+        return cls(Path(measurement), heard, host, fingerprints or shipped(), opinion, overruled, tuple(paths))
 
     @property
     def end(self) -> Hop:

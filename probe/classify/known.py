@@ -58,7 +58,7 @@ def _is_by_name(case: Case, known: Known) -> bool:
 def block_address(case: Case) -> Known | None:
     """A hop whose name was said to be where blocked names are."""
     for hop in case.mine.hops:
-        peers = [peer for path in case.controls if (peer := path.at(hop)) is not None]
+        peers = [peer for path in case.asked if (peer := path.at(hop)) is not None]
         given = {found.fingerprint for peer in peers for _, _, found in _answers(case, peer)}
         for row, record, found in _answers(case, hop):
             if found.fingerprint in given or _is_its_own(found.fingerprint, hop.host):
@@ -116,7 +116,7 @@ def _shown(case: Case, path: Path, hop: Hop) -> Iterator[tuple[Observation, Http
 
 def _is_met_by_control(case: Case, hop: Hop, page: HttpDetail, found: Sighting) -> bool:
     """A control was shown the same page or the same fingerprint, or was led to the same blocker."""
-    for path in case.controls:
+    for path in case.asked:
         for theirs in path.hops:
             led = case.fingerprints.of_host(theirs.host)
             seen = [*([led] if led is not None else []), *(each for _, _, each in _shown(case, path, theirs))]
@@ -132,7 +132,7 @@ def _is_met_by_control(case: Case, hop: Hop, page: HttpDetail, found: Sighting) 
 def _page_is_contradicted(case: Case, hop: Hop, page: HttpDetail) -> bool:
     if case.led_astray is hop:
         return True
-    theirs = [peer.page for path in case.controls if (peer := path.at(hop)) is not None and peer.page is not None]
+    theirs = [peer.page for path in case.asked if (peer := path.at(hop)) is not None and peer.page is not None]
     return bool(theirs) and all(compare(page, other) is Likeness.OTHER for other in theirs)
 
 
@@ -143,7 +143,8 @@ def filter_certificate(case: Case) -> Known | None:
         return None
     given = {
         found.fingerprint
-        for peer in case.peers
+        for path in case.asked
+        if (peer := path.at(hop)) is not None
         for row in peer.tls
         if isinstance(row.detail, TlsDetail) and (found := case.fingerprints.of_certificate(row.detail)) is not None
     }

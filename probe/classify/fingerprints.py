@@ -19,6 +19,7 @@ from probe.page import markup, text
 
 Network = IPv4Network | IPv6Network
 
+_LONGEST_HOST = 255
 _LONGEST_LOCATION = 2048
 _MOST_REMEMBERED = 8
 """Bodies whose folded text is kept: one is asked about by several rules."""
@@ -133,6 +134,8 @@ class Fingerprints:
 
     def of_host(self, host: str, place: str = "CNAME") -> Sighting | None:
         """The host, or one above it, is there for blocking only."""
+        if len(host) > _LONGEST_HOST:
+            return None
         labels = host.lower().removesuffix(".").split(".")
         for at in range(len(labels) - 1):
             name = ".".join(labels[at:])

@@ -94,39 +94,38 @@ def _name_is_contradicted(case: Case, hop: Hop) -> bool:
 
 def block_page(case: Case) -> Known | None:
     """A hop in clear at which a blocker's page came, or the way to one."""
-    for hop in case.mine.hops:
-        if hop.tls:
+    seen = [(hop, *each) for hop in case.mine.hops if not hop.tls for each in _shown(case, case.mine, hop)]
+    met = _met_by_controls(case) if seen else frozenset()
+    for hop, row, page, found in seen:
+        if found.fingerprint.id in met or _is_its_own(found.fingerprint, hop.host) or _is_the_controls(case, hop, page):
             continue
-        for row, page, found in _shown(case, case.mine, hop):
-            if _is_its_own(found.fingerprint, hop.host) or _is_met_by_control(case, hop, page, found):
-                continue
-            if found.is_proof or _page_is_contradicted(case, hop, page):
-                return Known(found, hop, (row,), hop.host)
+        if found.is_proof or _page_is_contradicted(case, hop, page):
+            return Known(found, hop, (row,), hop.host)
     return None
 
 
 def _shown(case: Case, path: Path, hop: Hop) -> Iterator[tuple[Observation, HttpDetail, Sighting]]:
-    """The fingerprints in a hop's responses, also in one that was broken off: what had come shows who sent it."""
+    """The fingerprints in a hop's responses; where none was whole, in what had come of one before it was broken off."""
+    whole = tuple(hop.pages.values())
     for row in hop.http:
-        if isinstance(row.detail, HttpDetail) and row.detail.status is not None:
-            body = path.measurement.bodies.get(row.detail.body_sha256 or "")
-            for found in case.fingerprints.of_page(row.detail, body):
-                yield row, row.detail, found
+        page = row.detail
+        if isinstance(page, HttpDetail) and page.status is not None and (page in whole or not whole):
+            for found in case.fingerprints.of_page(page, path.measurement.bodies.get(page.body_sha256 or "")):
+                yield row, page, found
 
 
-def _is_met_by_control(case: Case, hop: Hop, page: HttpDetail, found: Sighting) -> bool:
-    """A control was shown the same page or the same fingerprint, or was led to the same blocker."""
-    for path in case.asked:
-        for theirs in path.hops:
-            led = case.fingerprints.of_host(theirs.host)
-            seen = [*([led] if led is not None else []), *(each for _, _, each in _shown(case, path, theirs))]
-            if any(each.fingerprint is found.fingerprint for each in seen):
-                return True
-        peer = path.at(hop)
-        pages = [other for other in (peer.page if peer else None, path.end.page) if other is not None]
-        if any(compare(page, other) is Likeness.SAME for other in pages):
-            return True
-    return False
+def _met_by_controls(case: Case) -> frozenset[str]:
+    """The fingerprints that a control was shown, and those to whose hosts it was led."""
+    shown = [each for path in case.asked for hop in path.hops for _, _, each in _shown(case, path, hop)]
+    led = [case.fingerprints.of_host(hop.host) for path in case.asked for hop in path.hops]
+    return frozenset(each.fingerprint.id for each in (*shown, *led) if each is not None)
+
+
+def _is_the_controls(case: Case, hop: Hop, page: HttpDetail) -> bool:
+    """A control was given the same page."""
+    peers = [peer.page for path in case.asked if (peer := path.at(hop)) is not None]
+    theirs = [*peers, *(path.end.page for path in case.asked)]
+    return any(compare(page, other) is Likeness.SAME for other in theirs if other is not None)
 
 
 def _page_is_contradicted(case: Case, hop: Hop, page: HttpDetail) -> bool:
@@ -193,4 +192,4 @@ def owner(known: Known | None) -> str:
         return f"{fp.network or 'the national filter'}{country}"
     if fp.scope is Scope.ISP:
         return f"{fp.network or 'a provider'}{country}"
-    return f"{fp.network or 'a filter'}{country}, which is chosen for a network or a household and is no national block"
+    return f"{fp.network or 'a filter'}{country}, chosen for a network or a household, and no sign of a national block"

@@ -37,6 +37,8 @@ _TEXTS_ALIKE, _TEXTS_UNLIKE = 0.5, 0.15
 _OUTLINES_ALIKE = 0.5
 _LEAST_TEXT, _SOME_TEXT = 12, 16
 """Different runs of four letters: fewer are too few to compare, as many are a text."""
+_COMPARED = 500
+"""Characters: as many as a title or an excerpt of ours has. A control may send more."""
 _SOME_PARTS = 5
 """Parts of an outline that are a site's own: as many as a page made by hand to be shown for any site has not."""
 
@@ -74,9 +76,9 @@ def _is_others(seen: Mapping[str, bool | None], mine: HttpDetail, theirs: HttpDe
         return False
     content_differs = seen["text"] is False or seen["outline"] is False
     if seen["headers"]:
-        # Its own servers are likely to have sent it, so that everything in it has to be somebody else's.
+        # Its own servers are likely to have sent it, so that there has to be something, and all of it somebody else's.
         nothing = seen["title"] is False and seen["text"] is False and not _own_parts(mine) & _own_parts(theirs)
-        return nothing and _status_class(mine) == _status_class(theirs) == 2
+        return nothing and bool(mine.excerpt and theirs.excerpt) and _status_class(mine) == _status_class(theirs) == 2
     if max(_status_class(mine), _status_class(theirs)) > 3 and mine.header("server") and seen["server"] is None:
         return False  # an error told by the same kind of server: the site's as likely as anybody's
     differences = sum(said is False for said in seen.values())
@@ -182,7 +184,7 @@ def _status_class(page: HttpDetail) -> int:
 
 
 def _letters(text: str | None) -> str:
-    return "".join(c for c in (text or "").casefold() if c.isalnum())
+    return "".join(c for c in (text or "")[:_COMPARED].casefold() if c.isalnum())
 
 
 def _runs(letters: str, length: int) -> frozenset[str]:
@@ -194,7 +196,7 @@ def _runs(letters: str, length: int) -> frozenset[str]:
 
 def _own_parts(page: HttpDetail) -> frozenset[str]:
     """Ids, classes and hosts of an outline: any page has elements."""
-    return frozenset(part for part in page.outline if part[0] in "#./")
+    return frozenset(part for part in page.outline if part.startswith(("#", ".", "/")))
 
 
 def _own_headers(page: HttpDetail) -> frozenset[str]:

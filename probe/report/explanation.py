@@ -158,5 +158,6 @@ def _story(row: Observation) -> str:
         case HttpDetail() as http:
             seen = f"{http.status} {safe(http.title or '', 60)}".rstrip() if http.status else ""
             length = f"{http.body_length} bytes" + (" and more" if http.body_truncated else "")
-            told = "; ".join(filter(None, (ended if row.failure else "", seen, length if http.status else "")))
+            onward = f"leads to {safe(http.location, 80)}" if http.location is not None else ""
+            told = "; ".join(filter(None, (ended if row.failure else "", seen, length if http.status else "", onward)))
             return f"asked {http.address} for {safe(http.url)}: {told}"

@@ -135,6 +135,7 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, FRAME, 403), [], ("http",), "confirmed"),
     Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, COUNTED), [Saw().dns(failure=F.DNS_SERVFAIL)], ("http",), "confirmed"),
     Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, COUNTED, failure=F.CONNECTION_RESET), [], ("http",), "confirmed"),
+    Golden("http.same_page", HTTP, reached_in_clear().page(REAL, COUNTED, failure=F.CONNECTION_RESET).http(REAL), [well_in_clear()]),
     Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, LEADS_ON), [], ("http",), "confirmed"),
     Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, b"<frame src=http://lighthouse.du.ae/>"), [], ("http",), "confirmed"),
     Golden("http.known_block_page", HTTP, reached_in_clear().page(REAL, LAW), [well_in_clear(excerpt="Life on LINE: free messaging")], ("http",), "confirmed"),

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from probe.classify import RULES_VERSION, classify
 from probe.classify.fingerprint_files import FingerprintError, added, read, shipped
 from probe.classify.fingerprints import Fingerprint, Fingerprints, Sighting, Weight, find, parts
-from probe.model import HttpDetail, TlsDetail
+from probe.failure import Failure
+from probe.model import HttpDetail, Outcome, TlsDetail
 from probe.page import SEARCHED, describe
-from tests.classify.golden import STUB_AT
-from tests.classify.stories import CONTROL, HERE, HTTPS, NAME, ONLINE, Saw, well
+from tests.classify.golden import STUB_AT, STUB_HOST
+from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, NAME, ONLINE, Saw, well
 
 KNOWN = shipped()
 PAGE = HttpDetail(address="192.31.196.1", port=80, url="http://line.me/", status=200)
@@ -137,6 +138,11 @@ def test_a_pattern_is_found_in_what_is_made_from_it(pattern: str, between: list[
     assert (find(pattern, made) is not None) == bool(parts(pattern))
     if len(parts(pattern)) > 1:
         assert find(pattern, made[: find(pattern, made)] + "c") is None
+
+
+def test_a_hostile_name_is_no_host() -> None:
+    assert KNOWN.of_host(f"{'a.' * 100}warning.rt.ru") is not None
+    assert KNOWN.of_host(f"{'a.' * 1_000_000}warning.rt.ru") is None
 
 
 def test_a_hostile_body_is_read_up_to_its_bound() -> None:
@@ -271,7 +277,7 @@ def test_a_verdict_names_the_fingerprints_it_was_made_with() -> None:
 WHOSE: dict[str, tuple[str, str]] = {
     STUB_AT: ("sent by Rostelecom (RU).", "national"),
     "10.10.34.34": ("sent by the national filter (IR).", "no national"),
-    "208.91.112.55": ("is no national block", "(RU)"),
+    "208.91.112.55": ("no sign of a national block", "(RU)"),
 }
 
 
@@ -280,3 +286,18 @@ def test_a_sentence_says_whose_block_it_is(address: str, said: str, unsaid: str)
     verdict = classify(Saw().dns(address).measured(NAME, HERE), (), ONLINE)
     assert said in verdict.reasons[0].text
     assert unsaid not in verdict.reasons[0].text
+
+
+OWNED = {"rt.ru": True, "warning.rt.ru": True, "www.block.rt.ru": True, "notrt.ru": False, "line.me": False}
+
+
+@pytest.mark.parametrize(("host", "is_own"), OWNED.items(), ids=OWNED)
+def test_a_blocker_shows_its_own_signs_on_its_own_sites(host: str, is_own: bool) -> None:
+    """By name, by page and by certificate, none of which says anything of its own hosts."""
+    name, http, https = (replace(target, host=host) for target in (NAME, HTTP, HTTPS))
+    sent = Saw().dns(STUB_AT).tcp("192.31.196.1", port=80)
+    sent.http("192.31.196.1", 302, location="http://warning.rt.ru/", url=f"http://{host}/")
+    shown = Saw().dns("192.31.196.1").tcp("192.31.196.1")
+    shown.tls("192.31.196.1", Failure.SSL_INVALID_HOSTNAME, leaf="stub", **STUB_HOST)
+    for target, saw in ((name, Saw().dns(STUB_AT)), (http, sent), (https, shown)):
+        assert (classify(saw.measured(target, HERE), (), ONLINE).outcome is Outcome.BLOCKED) is not is_own

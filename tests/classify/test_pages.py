@@ -130,6 +130,11 @@ PAGES: dict[str, tuple[HttpDetail, HttpDetail, Likeness]] = {
         UNCLEAR,
     ),
     "closed for repair, and says whose it is": (replace(STUB, headers=SITE.headers, title="LINE"), SITE, UNCLEAR),
+    "nothing at all, by its own servers": (
+        replace(STUB, headers=SITE.headers, title=None, excerpt=None, outline=(), body_length=0),
+        SITE,
+        UNCLEAR,
+    ),
     "only the title is the same, told by a helper": (replace(STUB, title=SITE.title), told_by_a_helper(SITE), UNCLEAR),
     "nothing to compare but a length": (
         replace(STUB, headers=(), title=None, excerpt=None),
@@ -152,7 +157,7 @@ def test_two_pages(mine: HttpDetail, theirs: HttpDetail, expected: Likeness) -> 
 texts = st.sampled_from(
     [None, "", "a", "LINE", "News at nine", "News at eight", "微信", RUSSIAN, SITE.excerpt, STUB.excerpt, "a b " * 90]
 )
-parts = st.sampled_from(["html", "p", "/", "#app", ".a", ".b", ".c", ".d", "//x.example"])
+parts = st.sampled_from(["", "html", "p", "/", "#app", ".a", ".b", ".c", ".d", "//x.example"])
 names = st.sampled_from(["server", "x-line-id", "date", "set-cookie", "cf-ray", "content-length"])
 values = st.sampled_from(["", "nginx", "gateway", "a=1", "PHPSESSID=2"])
 pages = st.builds(

@@ -26,6 +26,8 @@ PROVIDER, PROVIDER_HOST = "95.167.13.50", "warning.rt.ru"
 """A provider's block host."""
 NEIGHBOUR = "95.167.13.51"
 """Another of its block addresses."""
+ANOTHERS = "62.33.207.196"
+"""A block address of another provider."""
 PREFIX = "95.167.13.0/24"
 COMPANY = "208.91.112.55"
 """Where a filter that companies buy sends visitors."""
@@ -179,7 +181,7 @@ RECOGNISED: tuple[Scenario, ...] = (
     ),
     ok(
         "ok-at-a-block-address-no-control",
-        Spec(sites=(https("ok-at-a-block-address-no-control.example", NEIGHBOUR),), prefixes=(PREFIX,)),
+        Spec(sites=(https("ok-at-a-block-address-no-control.example", ANOTHERS),), prefixes=(f"{ANOTHERS}/32",)),
         "https://ok-at-a-block-address-no-control.example/",
         control=Control.OFF,
     ),

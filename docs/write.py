@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from probe.classify import RULES, RULES_VERSION
+from probe.classify import NOTES, RULES, RULES_VERSION
 from probe.failure import Failure
-from probe.model import DETAILS
+from probe.model import DETAILS, Host
 from probe.store.schema import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +41,16 @@ def rules() -> Iterator[str]:
     for rule in RULES:
         cells = (f"`{rule.code}`", rule.outcome.value, rule.method or "", rule.confidence or "", rule.text)
         yield f"| {' | '.join(cells)} |"
+    yield ""
+    yield "## Notes"
+    yield ""
+    yield "From the table in `probe/classify/notes.py`. What is to be said of the machine that measured is added to the"
+    yield "reasons of a verdict, after those that decided; a note itself decides nothing."
+    yield ""
+    yield "| code | what is said |"
+    yield "|---|---|"
+    for note in NOTES:
+        yield f"| `{note.code}` | {note.text} |"
 
 
 def cli() -> Iterator[str]:
@@ -125,6 +135,14 @@ def data_dictionary() -> Iterator[str]:
             null = ", or NULL" if column in table.nullable else ""
             meaning = f"row of `{points_at[column]}`" if column in points_at else _meaning(name, column, meanings)
             yield f"| `{column}` | {_KINDS.get(kind, 'text')}{null} | {meaning} |"
+    yield ""
+    yield "## Fields of `run.host`"
+    yield "A JSON object. What is null was not found out."
+    yield ""
+    yield "| field | meaning |"
+    yield "|---|---|"
+    for name in Host.__dataclass_fields__:
+        yield f"| `{name}` | {meanings[f'Host.{name}']} |"
     yield ""
     yield "## Failure words"
     yield "The spelling of OONI's df-007."

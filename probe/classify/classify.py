@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from probe.classify.facts import Case
+from probe.classify.facts import Case, Evidence
+from probe.classify.notes import NOTES, Note
 from probe.classify.rule import Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import sentence
@@ -16,7 +17,8 @@ _ORDER = tuple(Confidence)
 def classify(measurement: Measurement, controls: Sequence[Measurement], host: Host) -> Verdict:
     """The verdict on one measurement. Pure and total: the same rows give the same verdict, and there always is one.
 
-    `controls` are what control vantage points saw of the same target; `host` is how this machine's network was.
+    `controls` are what control vantage points saw of the same target; `host` is how this machine's network was. What
+    there is to note of it comes after the reasons that decided.
     """
     case = Case.of(measurement, controls, host)
     held = [(rule, evidence) for rule in RULES if (evidence := rule.when(case)) is not None]
@@ -24,13 +26,15 @@ def classify(measurement: Measurement, controls: Sequence[Measurement], host: Ho
     same = [(rule, evidence) for rule, evidence in held if rule.outcome is decisive.outcome]
     if decisive.outcome is not Outcome.BLOCKED:
         same = same[:1]
+    said: list[tuple[Rule | Note, Evidence]] = [*same]
+    said += [(note, evidence) for note in NOTES if (evidence := note.when(case)) is not None]
     return Verdict(
         measurement_id=measurement.id,
         outcome=decisive.outcome,
         methods=tuple(dict.fromkeys(rule.method for rule, _ in same if rule.method is not None)),
         confidence=_confidence(case, [rule for rule, _ in same]) if decisive.outcome is Outcome.BLOCKED else None,
         reasons=tuple(
-            Reason(code=rule.code, text=sentence(rule.text, case), observations=evidence) for rule, evidence in same
+            Reason(code=row.code, text=sentence(row.text, case), observations=evidence) for row, evidence in said
         ),
         rules_version=RULES_VERSION,
         controls=tuple(control.vantage.name for control in controls),

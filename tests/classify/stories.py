@@ -26,6 +26,12 @@ HERE = Vantage(name="here", country="RU", asn=12389)
 CONTROL = Vantage(name="control", country="NL", asn=1103)
 ONLINE = Host(online=True)
 OFFLINE = Host(online=False, why_offline="there is no route to anywhere")
+PORTAL = Host(online=True, captive_portal=True)
+ON_VPN = Host(online=True, vpn="wireguard")
+YEAR_AHEAD = Host(online=True, clock_wrong=True, clock_offset=365 * 86_400.0)
+CLOCK_WRONG = Host(online=True, clock_wrong=True)
+NO_IPV6 = Host(online=True, ipv6_works=False)
+WITH_IPV6 = Host(online=True, ipv6_works=True)
 
 HTTPS = Target(scheme=Scheme.HTTPS, host="line.me", port=443)
 HTTP = Target(scheme=Scheme.HTTP, host="line.me", port=80)
@@ -36,6 +42,9 @@ RETIRED = replace(HTTPS, retired=date(2019, 5, 31))
 
 REAL6, STUB6 = "2620:4f:8000:100::1", "2620:4f:8000:100::77"
 REAL, REAL2, FORGED, STUB = "192.31.196.1", "192.31.196.2", "192.175.48.66", "192.175.48.77"
+
+REWRITES = Host(online=True, resolver_rewrites_nxdomain=True, rewritten_to=(STUB,), resolver_intercepts=False)
+INTERCEPTS = replace(REWRITES, resolver_intercepts=True)
 
 
 @dataclass
@@ -85,7 +94,15 @@ class Saw:
     def tcp(self, address: str, failure: Failure | None = None, *, tries: int = 1, port: int = 443) -> Saw:
         return self._row(TcpDetail(address=address, port=port), failure, tries)
 
-    def tls(self, address: str, failure: Failure | None = None, *, tries: int = 1, leaf: str = "good") -> Saw:
+    def tls(
+        self,
+        address: str,
+        failure: Failure | None = None,
+        *,
+        tries: int = 1,
+        leaf: str = "good",
+        valid: tuple[str, str] | None = None,
+    ) -> Saw:
         finished = failure is None or (failure.value.startswith("ssl_") and failure is not Failure.SSL_FAILED_HANDSHAKE)
         detail = TlsDetail(
             address=address,
@@ -93,6 +110,8 @@ class Saw:
             server_name=self.host or "line.me",
             tls_version="TLSv1.3" if finished else None,
             certificates=(leaf,) if finished else (),
+            not_before=f"{valid[0]}T00:00:00.000000Z" if valid else None,
+            not_after=f"{valid[1]}T00:00:00.000000Z" if valid else None,
         )
         return self._row(detail, failure, tries)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from probe.classify import RULES, classify
-from probe.model import Confidence, Measurement, Method, Observation, Outcome, Target
+from probe.classify import NOTES, RULES, classify
+from probe.model import Confidence, Host, Measurement, Method, Observation, Outcome, Target
 from tests.classify.golden import GOLDEN, Golden
-from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, NAME, ONLINE, TCP, TLS, Saw
+from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, NAME, TCP, TLS, Saw
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: g.code)
@@ -24,7 +24,17 @@ def test_golden_case(golden: Golden) -> None:
     assert tuple(method.value for method in verdict.methods) == golden.methods
     assert len({reason.code for reason in verdict.reasons}) == len(verdict.reasons)
     assert (verdict.confidence.value if verdict.confidence else None) == golden.confidence
-    assert "{" not in verdict.reasons[0].text
+    assert tuple(code for code in (reason.code for reason in verdict.reasons) if code in _NOTES) == golden.notes
+    assert all("{" not in reason.text for reason in verdict.reasons)
+
+
+_NOTES = {note.code for note in NOTES}
+
+
+def test_every_note_has_a_case_and_a_code_of_its_own() -> None:
+    assert len(_NOTES) == len(NOTES)
+    assert _NOTES.isdisjoint(rule.code for rule in RULES)
+    assert {note for golden in GOLDEN for note in golden.notes} == _NOTES
 
 
 # Rules that never decide, since another that comes before them holds whenever they do: they add their method.
@@ -44,6 +54,7 @@ def test_blocked_rules_alone_name_a_method() -> None:
 ROWS = [row for golden in GOLDEN for saw in (golden.mine, *golden.controls) for row in saw.rows]
 rows = st.lists(st.sampled_from(ROWS), max_size=12)
 targets = st.sampled_from([HTTPS, HTTP, TLS, TCP, NAME])
+hosts = st.sampled_from(list({golden.host: None for golden in GOLDEN}))
 
 
 def measured(rows: list[Observation], target: Target, *, here: bool = True) -> Measurement:
@@ -53,12 +64,12 @@ def measured(rows: list[Observation], target: Target, *, here: bool = True) -> M
 
 
 @settings(max_examples=500, deadline=None)
-@given(rows, st.lists(rows, max_size=2), targets)
+@given(rows, st.lists(rows, max_size=2), targets, hosts)
 def test_there_is_always_a_verdict_whose_reasons_show_it(
-    mine: list[Observation], theirs: list[list[Observation]], target: Target
+    mine: list[Observation], theirs: list[list[Observation]], target: Target, host: Host
 ) -> None:
     measurement = measured(mine, target)
-    verdict = classify(measurement, [measured(each, target, here=False) for each in theirs], ONLINE)
+    verdict = classify(measurement, [measured(each, target, here=False) for each in theirs], host)
     known = {row.id for row in measurement.observations}
     assert verdict.reasons
     assert all(set(reason.observations) <= known for reason in verdict.reasons)
@@ -69,13 +80,15 @@ def test_there_is_always_a_verdict_whose_reasons_show_it(
 
 
 @settings(max_examples=300, deadline=None)
-@given(rows, targets)
-def test_what_fails_for_the_control_in_the_same_way_is_never_blocked(mine: list[Observation], target: Target) -> None:
-    verdict = classify(measured(mine, target), [measured(mine, target, here=False)], ONLINE)
+@given(rows, targets, hosts)
+def test_what_fails_for_the_control_in_the_same_way_is_never_blocked(
+    mine: list[Observation], target: Target, host: Host
+) -> None:
+    verdict = classify(measured(mine, target), [measured(mine, target, here=False)], host)
     assert verdict.outcome is not Outcome.BLOCKED
 
 
 @settings(max_examples=200, deadline=None)
-@given(rows, targets)
-def test_without_a_control_nothing_is_blocked(mine: list[Observation], target: Target) -> None:
-    assert classify(measured(mine, target), [], ONLINE).outcome is not Outcome.BLOCKED
+@given(rows, targets, hosts)
+def test_without_a_control_nothing_is_blocked(mine: list[Observation], target: Target, host: Host) -> None:
+    assert classify(measured(mine, target), [], host).outcome is not Outcome.BLOCKED

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
+from probe.address import Address
 from probe.checks import follow_up, measure
 from probe.checks.together import together
-from probe.classify import addresses_in_doubt, classify
-from probe.model import Host, Measurement, Outcome, Result, Target, Vantage
+from probe.classify import Ground, addresses_in_doubt
+from probe.model import Measurement, Target, Vantage
 from probe.plan import Task
+from probe.settling import Settling, Sink
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
 
@@ -35,6 +37,14 @@ class Control(Protocol):
 
     async def measure(self, target: Target, addresses: Sequence[str] = ()) -> Measurement | None:
         """What was seen there; None when it could not be asked."""
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which this machine's clock is ahead of its; None while it has not answered."""
+
+    @property
+    def impostor(self) -> bool:
+        """Whether something that is no control has answered in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +64,30 @@ class Runner:
 
     run_id: str
     vantage: Vantage
-    host: Host
+    ground: Ground
+    """What is known of this host, to which the run adds."""
     network: Network
     pace: Pace
     controls: Sequence[Control]
-    sink: Callable[[Result], Awaitable[None]]
+    sink: Sink
+    """Is given each result at once, and once more where its verdict was not settled then."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     _hosts: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    _settling: Settling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settling = Settling(ground=self.ground, sink=self.sink)
+        self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
     async def run(self, tasks: Sequence[Task]) -> bool:
         """Measures every task, and returns True; False when it was stopped before the end."""
         try:
-            return await unless(self.stop, self._measure_all(tasks)) or False
+            finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        await self._settling.finish()
+        return finished
 
     async def _measure_all(self, tasks: Sequence[Task]) -> bool:
         """The one scheduler: it alone waits for a free place and for the rate, and then starts the next."""
@@ -102,12 +121,12 @@ class Runner:
             *(self._ask_again(control, answer, here) for control, answer in zip(self.controls, answers, strict=True))
         )
         controls = tuple(answer for answer in answers if answer is not None)
-        verdict = classify(here, controls, self.host)
-        if verdict.outcome is Outcome.BLOCKED:
+        self._learn(here, controls)
+        if self._settling.may_be_blocked(here, controls):
             seen = here
-            here = await _patiently(lambda: follow_up(seen, controls, self.host, self.network))
-            verdict = classify(here, controls, self.host)
-        await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
+            here = await _patiently(lambda: follow_up(seen, controls, self.ground.host, self.network))
+            self._learn(here, controls)
+        await self._settling.add(here, controls)
 
     async def _measure_here(self, target: Target) -> Measurement | None:
         return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
@@ -120,6 +139,16 @@ class Runner:
         if not unseen:
             return answer
         return await control.measure(here.target, unseen) or answer
+
+    def _learn(self, here: Measurement, controls: Sequence[Measurement]) -> None:
+        """Takes into account what a measurement, and its controls, show of this host."""
+        for control in self.controls:
+            self.ground.hear(control.clock_offset, control.impostor)
+        self.ground.learn(here, controls)
+
+    def _where_it_works(self, has_route: Callable[[Address], bool]) -> Callable[[Address], bool]:
+        """No way leads over an IPv6 that has led nowhere."""
+        return lambda address: (address.version == 4 or self.ground.tries_ipv6) and has_route(address)
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -40,7 +40,7 @@ def is_without_ipv6(case: Case) -> Evidence | None:
 
 
 def is_rewritten(case: Case) -> Evidence | None:
-    return ids(case.end.dns) if h.is_rewritten(case) else None
+    return ids(case.end.dns) if h.is_rewritten(case) and not case.host.captive_portal else None
 
 
 NOTES: tuple[Note, ...] = (

@@ -5,12 +5,15 @@ Rows that can share a world do, and are checked side by side; the others get a w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.cli.alone import ask
 from tests.lab.lab import Finished, World
+from tests.lab.needs import clock, need, without_clocks, without_tunnels
 from tests.lab.people import CONTROL_URL, FOOLED_URL, NOBODY_URL, codes, control, fooled_control, lines, probe
 from tests.lab.scenarios import SCENARIOS, Control, Scenario
 from tests.lab.spec import Access, To, merged
@@ -24,8 +27,13 @@ _CONTROLS = {
 }
 _CONFIDENCE = ("possible", "likely", "confirmed")
 
-Told = tuple[Finished, Finished, Finished]
-"""What `check`, `results` and `explain` said."""
+Told = tuple[Finished, Finished, Finished, dict[str, object]]
+"""What `check`, `results` and `explain` said, and what the run noted of its host."""
+
+
+def lacks(scenario: Scenario) -> str | None:
+    """What this machine has not, and the scenario needs."""
+    return (without_tunnels() if scenario.spec.access.vpn else None) or (without_clocks() if scenario.clock else None)
 
 
 def shares_a_world(scenario: Scenario) -> bool:
@@ -43,18 +51,20 @@ def tell(world: World, scenario: Scenario) -> Told:
     database = ("--db", str(world.home / f"{scenario.id}.sqlite"))
     controls = [word for url in _CONTROLS[scenario.control] for word in ("--control", url)]
     options = ("--json", "--timeout", str(scenario.seconds), *controls)
-    checked = probe(world, "check", *scenario.targets, *options, *database)
+    env = clock(scenario.clock) if scenario.clock is not None else {}
+    checked = probe(world, "check", *scenario.targets, *options, *database, **env)
     found = lines(checked)
     results = probe(world, "results", "--json", *database)
     explained = probe(world, "explain", found[0]["measurement_id"] if found else "none", *database)
-    return checked, results, explained
+    (run,) = ask(world.home / f"{scenario.id}.sqlite", "SELECT host FROM run")
+    return checked, results, explained, json.loads(run["host"])
 
 
 @pytest.fixture(scope="module")
 def told(lab: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Told]]:
     """What was said of every scenario that was asked for."""
     asked = [getattr(item, "callspec", None) for item in request.session.items if item.module is request.module]
-    wanted = [call.params["scenario"] for call in asked if call is not None]
+    wanted = [call.params["scenario"] for call in asked if call is not None and lacks(call.params["scenario"]) is None]
     together = [scenario for scenario in wanted if shares_a_world(scenario)]
     with World() as world, control(world), fooled_control(world):
         world.become(merged(*(scenario.spec for scenario in together)) if together else world.spec)
@@ -70,7 +80,8 @@ def told(lab: None, request: pytest.FixtureRequest) -> Iterator[dict[str, Told]]
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
 @pytest.mark.timeout(900)
 def test_scenario(told: dict[str, Told], scenario: Scenario) -> None:
-    checked, results, explained = told[scenario.id]
+    need(lacks(scenario))
+    checked, results, explained, host = told[scenario.id]
     assert checked.returncode == scenario.exit_status, checked.stderr
     found = lines(checked)
     assert found, checked.stderr
@@ -85,6 +96,7 @@ def test_scenario(told: dict[str, Told], scenario: Scenario) -> None:
             assert _CONFIDENCE.index(line["confidence"]) >= _CONFIDENCE.index(scenario.confidence), said
         if scenario.reason is not None:
             assert scenario.reason in codes(line), said
+    assert {name: host[name] for name in scenario.host} == scenario.host
     if scenario.exit_status == 75:
         return  # nothing was measured, so there is nothing to read back
     by_id = {line["measurement_id"]: line for line in found}

@@ -7,8 +7,9 @@ apart whose access, resolver or redirected ports concern every name.
 from tests.lab.scenarios.blocked import BLOCKED
 from tests.lab.scenarios.ok import OK
 from tests.lab.scenarios.other import OTHER
+from tests.lab.scenarios.portals import PORTALS
 from tests.lab.scenarios.scenario import Control, Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (*OK, *BLOCKED, *OTHER)
+SCENARIOS: tuple[Scenario, ...] = (*OK, *BLOCKED, *OTHER, *PORTALS)
 
-__all__ = ["BLOCKED", "OK", "OTHER", "SCENARIOS", "Control", "Scenario"]
+__all__ = ["BLOCKED", "OK", "OTHER", "PORTALS", "SCENARIOS", "Control", "Scenario"]

@@ -59,8 +59,9 @@ def cli() -> Iterator[str]:
     yield "Written by the program: what each verb's `--help` says."
     yield ""
     yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one"
-    yield "not ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network; 1 the program"
-    yield "itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what was measured is saved."
+    yield "not ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network, or for a"
+    yield "scheduled run none but a VPN; 1 the program itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what was"
+    yield "measured is saved. `doctor`: 0 this machine can measure well, 4 something is in the way, 75 it has no network."
     for verb in ("", *VERBS):
         yield ""
         yield f"## `{' '.join(['probe', verb]).strip()}`"

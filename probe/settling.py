@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.classify import Ground, classify
-from probe.model import Measurement, Outcome, Result, Verdict
+from probe.model import Host, Measurement, Outcome, Result, Verdict
 
 Sink = Callable[[Result, bool], Awaitable[None]]
 """Takes a result, and whether its verdict is settled."""
@@ -26,6 +26,8 @@ class Settling:
     _open: dict[str, Result] = field(default_factory=dict)
     """Those not given for good, by the id of their measurement."""
     _giving: set[str] = field(default_factory=set)
+    _settled_on: Host | None = None
+    """The host as it was when all of them were last looked at."""
 
     def may_be_blocked(self, here: Measurement, controls: Sequence[Measurement]) -> bool:
         """Whether this may be interference, whatever the host turns out to be."""
@@ -36,8 +38,10 @@ class Settling:
         verdict = next(self._verdicts(here, controls))
         self._open[here.id] = Result(measurement=here, controls=controls, verdict=verdict)
         await self._give(here.id, again=True)
-        for key in list(self._open):
-            await self._give(key, again=False)
+        if self._settled_on != self.ground.host:
+            self._settled_on = self.ground.host
+            for key in list(self._open):
+                await self._give(key, again=False)
 
     async def finish(self) -> None:
         """Gives the rest for good: nothing more will be learned of the host."""

@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,7 @@ def test_doctor_finds_nothing_wrong(guarded: World) -> None:
 
 WRONG: dict[str, tuple[Spec, set[str], str]] = {
     "a login page": (PORTAL, {"captive portal", "control"}, "login"),
+    "a login page and true names": (replace(PORTAL, lies=()), {"captive portal", "control"}, "login"),
     "no control": (Spec(rules=(Rule(when=To(port=8080), do=Drop()),)), {"control"}, "did not answer"),
     "a vpn": (Spec(access=Access(vpn=True)), {"vpn"}, "(tun)"),
     "no network": (Spec(access=Access(online=False)), {"resolver", "ipv4", "control"}, "no route"),
@@ -319,6 +321,13 @@ def test_doctor_knows_a_wrong_clock(guarded: World, clocks: None) -> None:
     assert (status, said["clock"][0]) == (4, False)
     assert "400 days behind" in said["clock"][1]
     assert {name for name in said if not said[name][0]} == {"clock"}
+
+
+def test_doctor_knows_a_wrong_clock_by_a_control_it_cannot_talk_to(guarded: World, clocks: None) -> None:
+    guarded.become(Spec(sites=(https("control.example", at(73), certificate=Certificate.BRIEF),)))
+    status, said = doctor(guarded, "--control", "https://control.example", **clock("+365d"))
+    assert (status, {name for name in said if not said[name][0]}) == (4, {"clock", "control"})
+    assert "one of the two is wrong" in said["clock"][1]
 
 
 @pytest.mark.parametrize(("ipv6", "good"), [(IPv6.WORKS, True), (IPv6.NOWHERE, False), (IPv6.NONE, True)])

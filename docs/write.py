@@ -60,8 +60,9 @@ def cli() -> Iterator[str]:
     yield ""
     yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one"
     yield "not ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network, or for a"
-    yield "scheduled run none but a VPN; 1 the program itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what was"
-    yield "measured is saved. `doctor`: 0 this machine can measure well, 4 something is in the way, 75 it has no network."
+    yield "scheduled run none but a VPN; 1 the program itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what"
+    yield "was measured is saved. Of `doctor`: 0 this machine can measure well, 4 something is in the way, 75 it has no"
+    yield "network."
     for verb in ("", *VERBS):
         yield ""
         yield f"## `{' '.join(['probe', verb]).strip()}`"
@@ -167,7 +168,8 @@ def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
 def _field_meanings() -> dict[str, str]:
     """The docstring that follows each field of the model's records, by `Record.field`."""
     meanings: dict[str, str] = {}
-    for record in ast.parse((ROOT / "probe" / "model.py").read_text(encoding="utf-8")).body:
+    files = [ROOT / "probe" / name for name in ("host.py", "model.py")]
+    for record in [each for file in files for each in ast.parse(file.read_text(encoding="utf-8")).body]:
         if not isinstance(record, ast.ClassDef):
             continue
         for field, text in zip(record.body, record.body[1:], strict=False):

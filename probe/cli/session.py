@@ -191,6 +191,32 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
     return run, set()
 
 
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Where the results of a run arrive: recorded at once, shown once they are settled."""
+
+    session: Session
+    recorder: Recorder | None
+    advance: Callable[[], None]
+    """Another target is measured."""
+    _waiting: set[str] = field(default_factory=set)
+    """The measurements whose verdicts are not settled."""
+
+    async def take(self, result: Result, settled: bool) -> None:
+        if self.recorder is not None:
+            await self.recorder.put(result)  # what was printed is in the file
+        key = result.measurement.id
+        if key not in self._waiting:
+            self.advance()
+        if not settled:
+            self._waiting.add(key)
+            return
+        self._waiting.discard(key)
+        if self.recorder is not None:
+            self.recorder.forget(result)
+        self.session.show(result)
+
+
 async def _measure(
     session: Session, run: Run, ground: Ground, network: Network, tasks: Sequence[Task], store: Store | None
 ) -> bool:
@@ -203,16 +229,7 @@ async def _measure(
             writer = await stack.enter_async_context(Writer(store))
             recorder = Recorder(run_id=run.id, ground=ground, store=store, writer=writer)
         advance = stack.enter_context(_progress(session, len(tasks)))
-
-        async def sink(result: Result, settled: bool) -> None:
-            if recorder is not None:
-                await recorder.put(result)  # what was printed is in the file
-            if settled:
-                if recorder is not None:
-                    recorder.forget(result)
-                session.show(result)
-                advance()
-
+        desk = Desk(session=session, recorder=recorder, advance=advance)
         runner = Runner(
             run_id=run.id,
             vantage=job.vantage,
@@ -220,7 +237,7 @@ async def _measure(
             network=network,
             pace=job.pace,
             controls=clients,
-            sink=sink,
+            sink=desk.take,
             stop=session.stop,
         )
         finished = await runner.run(tasks)

@@ -17,7 +17,7 @@ from probe.classify import NOTES, RULES, RULES_VERSION, Fingerprint
 from probe.classify.fingerprint_files import KEYS, SIGNS, shipped
 from probe.classify.fingerprints import Scope, Weight
 from probe.failure import Failure
-from probe.model import DETAILS, Outcome
+from probe.model import DETAILS, Host, Outcome
 from probe.store.schema import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -60,8 +60,10 @@ def cli() -> Iterator[str]:
     yield "Written by the program: what each verb's `--help` says."
     yield ""
     yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one"
-    yield "not ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network; 1 the program"
-    yield "itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what was measured is saved."
+    yield "not ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network, or for a"
+    yield "scheduled run none but a VPN; 1 the program itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what"
+    yield "was measured is saved. Of `doctor`: 0 this machine can measure well, 4 something is in the way, 75 it has no"
+    yield "network."
     for verb in ("", *VERBS):
         yield ""
         yield f"## `{' '.join(['probe', verb]).strip()}`"
@@ -137,6 +139,14 @@ def data_dictionary() -> Iterator[str]:
             meaning = f"row of `{points_at[column]}`" if column in points_at else _meaning(name, column, meanings)
             yield f"| `{column}` | {_KINDS.get(kind, 'text')}{null} | {meaning} |"
     yield ""
+    yield "## Fields of `run.host`"
+    yield "A JSON object. What is null was not found out."
+    yield ""
+    yield "| field | meaning |"
+    yield "|---|---|"
+    for name in Host.__dataclass_fields__:
+        yield f"| `{name}` | {meanings[f'Host.{name}']} |"
+    yield ""
     yield "## Failure words"
     yield "The spelling of OONI's df-007."
     yield ""
@@ -159,7 +169,8 @@ def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
 def _field_meanings(module: str = "model.py") -> dict[str, str]:
     """The docstring that follows each field of a module's records, and each word of its lists, by `Record.field`."""
     meanings: dict[str, str] = {}
-    for record in ast.parse((ROOT / "probe" / module).read_text(encoding="utf-8")).body:
+    files = [ROOT / "probe" / name for name in ("host.py", module)]
+    for record in [each for file in files for each in ast.parse(file.read_text(encoding="utf-8")).body]:
         if not isinstance(record, ast.ClassDef):
             continue
         for field, text in zip(record.body, record.body[1:], strict=False):

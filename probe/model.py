@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from probe.failure import Failure
+from probe.host import Host
 from probe.words import Certainty, Confidence, Experiment, Method, Outcome, Role, Scheme, StepName
 
 __all__ = [
@@ -125,20 +126,6 @@ class Vantage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """What this machine's own network was like when a run began: the ground every verdict of the run stands on."""
-
-    online: bool
-    """There is a route, and a resolver answers."""
-    why_offline: str | None = None
-    ipv4: bool = True
-    """There is a route to the IPv4 Internet."""
-    ipv6: bool = True
-    resolvers: tuple[str, ...] = ()
-    """The resolvers asked, as `address:port`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One execution over a list of targets at one vantage point."""
 
@@ -147,7 +134,7 @@ class Run:
     """`check` or `run`."""
     vantage: Vantage
     host: Host
-    """How this machine's own network was at the start."""
+    """How this machine's own network was."""
     started_at: datetime
     """Begun at this moment, UTC."""
     finished_at: datetime | None = None

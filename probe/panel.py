@@ -31,6 +31,14 @@ class Control(Protocol):
         `here` will be the measurement at this vantage point: for one that does not say where redirects led it.
         """
 
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds by which this machine's clock is ahead of its; None while it has not answered."""
+
+    @property
+    def impostor(self) -> bool:
+        """Whether something that is no control has answered in its place."""
+
     async def neutral_ground(self, scheme: Scheme) -> NeutralGround | None:
         """Where it answers under any name: in clear for `http`, with TLS for any other scheme."""
 

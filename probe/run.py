@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from asyncio_throttle.throttler import Throttler
 
+from probe.address import Address
 from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
-from probe.classify import Fingerprints, classify, is_suspicious
-from probe.model import Host, Measurement, Outcome, Result, Scheme, Target, Vantage
+from probe.classify import Fingerprints, Ground
+from probe.model import Measurement, Scheme, Target, Vantage
 from probe.panel import Control, beside
 from probe.plan import Task
+from probe.settling import Settling, Sink
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
 
@@ -48,24 +50,33 @@ class Runner:
 
     run_id: str
     vantage: Vantage
-    host: Host
+    ground: Ground
+    """What is known of this host, to which the run adds."""
     fingerprints: Fingerprints
     network: Network
     pace: Pace
     controls: Sequence[Control]
-    sink: Callable[[Result], Awaitable[None]]
+    sink: Sink
+    """Is given each result at once, and once more where its verdict was not settled then."""
     locate: bool = False
     """Whether to find out where on the path a block sits."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     _hosts: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    _settling: Settling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settling = Settling(ground=self.ground, fingerprints=self.fingerprints, sink=self.sink)
+        self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
     async def run(self, tasks: Sequence[Task]) -> bool:
         """Measures every task, and returns True; False when it was stopped before the end."""
         try:
-            return await unless(self.stop, self._measure_all(tasks)) or False
+            finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
+        await self._settling.finish()
+        return finished
 
     async def _measure_all(self, tasks: Sequence[Task]) -> bool:
         """The one scheduler: it alone waits for a free place and for the rate, and then starts the next."""
@@ -92,17 +103,17 @@ class Runner:
 
     async def _measure_one(self, target: Target) -> None:
         here, controls = await beside(self._measure_here(target), target, self.controls)
-        verdict = classify(here, controls, self.host, self.fingerprints)
-        if is_suspicious(verdict, here, controls, self.host):
+        self._learn(here, controls)
+        if self._settling.calls_for_experiments(here, controls):
             seen = here
             here = await _patiently(
-                lambda: follow_up(seen, controls, self.host, self.network, self._find_neutral_ground)
+                lambda: follow_up(seen, controls, self.ground.host, self.network, self._find_neutral_ground)
             )
-            verdict = classify(here, controls, self.host, self.fingerprints)
-        if self.locate and verdict.outcome is Outcome.BLOCKED:
+            self._learn(here, controls)
+        if self.locate and self._settling.may_be_blocked(here, controls):
             found = here
-            here = await _patiently(lambda: locate(found, controls, self.host, self.network))
-        await self.sink(Result(measurement=here, controls=controls, verdict=verdict))
+            here = await _patiently(lambda: locate(found, controls, self.ground.host, self.network))
+        await self._settling.add(here, controls)
 
     async def _measure_here(self, target: Target) -> Measurement:
         return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
@@ -110,6 +121,16 @@ class Runner:
     async def _find_neutral_ground(self, scheme: Scheme) -> tuple[NeutralGround, ...]:
         found = await together(*(control.neutral_ground(scheme) for control in self.controls)) if self.controls else []
         return tuple(ground for ground in found if ground is not None)
+
+    def _learn(self, here: Measurement, controls: Sequence[Measurement]) -> None:
+        """Takes into account what a measurement, and its controls, show of this host."""
+        for control in self.controls:
+            self.ground.hear(control.clock_offset, control.impostor)
+        self.ground.learn(here, controls)
+
+    def _where_it_works(self, has_route: Callable[[Address], bool]) -> Callable[[Address], bool]:
+        """No way leads over an IPv6 that has led nowhere."""
+        return lambda address: (address.version == 4 or self.ground.tries_ipv6) and has_route(address)
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

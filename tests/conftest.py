@@ -1,18 +1,24 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from tests.lab.lab import unavailable
+from tests.lab.needs import need, without_clocks, without_tunnels
 
 
 @pytest.fixture(scope="session")
 def lab() -> None:
     """Skips where there can be no namespaces; fails instead where PROBE_LAB says that they are required."""
-    reason = unavailable()
-    if reason is None:
-        return
-    if os.environ.get("PROBE_LAB") == "required":
-        pytest.fail(f"the lab is required here: {reason}")
-    pytest.skip(reason)
+    need(unavailable())
+
+
+@pytest.fixture(scope="session")
+def tunnels(lab: None) -> None:
+    """The same where the kernel makes no tunnels."""
+    need(without_tunnels())
+
+
+@pytest.fixture(scope="session")
+def clocks(lab: None) -> None:
+    """The same where the clock of a program cannot be changed."""
+    need(without_clocks())

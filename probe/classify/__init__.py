@@ -1,15 +1,16 @@
 """What follows from what was observed: pure, total, and recomputable at any time."""
 
-from probe.classify.classify import classify, is_suspicious, rules_version
+from probe.classify.classify import classify, rules_version
 from probe.classify.controls import speaks_alone
 from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
 from probe.classify.fingerprint_files import FingerprintError
 from probe.classify.fingerprints import Fingerprint, Fingerprints
+from probe.classify.ground import Ground
 from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
-from probe.classify.sentence import plain
+from probe.classify.sentence import clock, plain
 from probe.classify.speed import is_slowed
 from probe.classify.turning import what_would_change
 
@@ -21,6 +22,7 @@ __all__ = [
     "Fingerprint",
     "FingerprintError",
     "Fingerprints",
+    "Ground",
     "Hop",
     "Layer",
     "Note",
@@ -29,8 +31,8 @@ __all__ = [
     "Sweep",
     "addresses_in_doubt",
     "classify",
+    "clock",
     "is_slowed",
-    "is_suspicious",
     "located",
     "location_of",
     "plain",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from probe.classify.conditions import Evidence
-from probe.classify.facts import Case
+from probe.classify.facts import Case, Evidence
 from probe.classify.fingerprints import Fingerprints
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import sentence
-from probe.classify.speed import is_slowed
 from probe.model import Confidence, Host, Measurement, Outcome, Reason, Verdict
 
 _ORDER = tuple(Confidence)
@@ -26,7 +24,8 @@ def classify(
     """The verdict on one measurement. Pure and total: the same rows give the same verdict, and there always is one.
 
     `controls` are what control vantage points saw of the same target; `host` is how this machine's network was;
-    `fingerprints` are the shipped ones where none are named. Bodies that are not kept any more show nothing.
+    `fingerprints` are the shipped ones where none are named. Bodies that are not kept any more show nothing. What there
+    is to note comes after the reasons that decided.
     """
     case = Case.of(measurement, controls, host, fingerprints)
     held = [(rule, evidence) for rule in RULES if (evidence := rule.when(case)) is not None]
@@ -51,11 +50,6 @@ def classify(
         rules_version=rules_version(case.fingerprints),
         controls=tuple(dict.fromkeys(controls[number].vantage.name for number in case.opinion.compared)),
     )
-
-
-def is_suspicious(verdict: Verdict, measurement: Measurement, controls: Sequence[Measurement], host: Host) -> bool:
-    """Whether experiments are called for: something interferes, or what came was slow beyond measure."""
-    return verdict.outcome is Outcome.BLOCKED or is_slowed(Case.of(measurement, controls, host))
 
 
 def rules_version(fingerprints: Fingerprints) -> str:

@@ -9,19 +9,18 @@ from probe.classify.facts import (
     CERTIFICATE_FAILURES,
     TIMEOUTS,
     Case,
+    Evidence,
     Hop,
     Layer,
     addresses_of,
     ids,
     is_impatient,
 )
+from probe.classify.host import ipv6_counts, is_of_ipv6, is_out_of_time
 from probe.classify.pages import Likeness, asks_for_a_human, compare
 from probe.classify.speed import is_slowed
-from probe.classify.weighing import NO_WAY_OUT
 from probe.failure import Failure
 from probe.model import HttpDetail, Observation, QuicDetail, Scheme, TlsDetail
-
-Evidence = tuple[int, ...]
 
 _REFUSALS = frozenset({401, 403, 429, 451, 503})
 UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
@@ -36,28 +35,7 @@ def always(case: Case) -> Evidence | None:
     return ids(case.end.failures)
 
 
-# This host
-
-
-def host_is_offline(case: Case) -> Evidence | None:
-    return when(not case.host.online)
-
-
-def has_no_route(case: Case) -> Evidence | None:
-    """No way out of this host: an address family it has no Internet for, or a network that went away."""
-    hop = case.end
-    if hop.is_untried and _scheme(case) is not Scheme.DNS:
-        return ids(hop.dns)
-    return when(hop.failed is Layer.TCP and all(row.failure in NO_WAY_OUT for row in hop.tcp), hop.tcp)
-
-
-def clock_is_wrong(case: Case) -> Evidence | None:
-    hop = case.end
-    if hop.failed is not Layer.TLS or hop.failure is not Failure.SSL_INVALID_CERTIFICATE:
-        return None
-    theirs = {leaf_of(row) for peer in case.peers for row in peer.tls if row.failure is None}
-    mine = {leaf_of(row) for row in hop.tls if row.failure is Failure.SSL_INVALID_CERTIFICATE}
-    return when(bool(mine & theirs - {None}), hop.tls)
+# Neither the network nor the service
 
 
 def is_impatient_host(case: Case) -> Evidence | None:
@@ -245,6 +223,8 @@ def _tcp_fails(case: Case, *words: Failure) -> Evidence | None:
     if hop.failed is not Layer.TCP:
         return None
     rows = tuple(r for r in hop.tcp if r.failure in words and getattr(r.detail, "address", "") in case.reachable)
+    if not ipv6_counts(case):
+        rows = tuple(row for row in rows if not is_of_ipv6(row))
     return when(bool(rows), rows)
 
 
@@ -269,7 +249,7 @@ def tls_broken(case: Case) -> Evidence | None:
 
 def tls_untrusted(case: Case) -> Evidence | None:
     hop = case.end
-    rows = tuple(row for row in hop.tls if row.failure in CERTIFICATE_FAILURES)
+    rows = tuple(row for row in hop.tls if row.failure in CERTIFICATE_FAILURES and not is_out_of_time(case, row))
     at_service = tuple(row for row in rows if getattr(row.detail, "address", "") in case.confirmed_addresses)
     return when(hop.failed is Layer.TLS and bool(at_service) and any(p.secured for p in case.peers), at_service)
 
@@ -378,7 +358,3 @@ def _page_at(hop: Hop | None) -> HttpDetail | None:
 
 def _answers(row: Observation) -> frozenset[str]:
     return addresses_of([row])
-
-
-def leaf_of(row: Observation) -> str | None:
-    return row.detail.certificates[0] if isinstance(row.detail, TlsDetail) and row.detail.certificates else None

@@ -8,8 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from probe.classify import conditions as c
-from probe.classify.conditions import Evidence
-from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_in, addresses_of, ids, is_impatient
+from probe.classify.facts import (
+    TIMEOUTS,
+    Case,
+    Evidence,
+    Hop,
+    Layer,
+    addresses_in,
+    addresses_of,
+    ids,
+    is_impatient,
+    leaf_of,
+)
+from probe.classify.host import ipv6_counts, is_of_ipv6
 from probe.failure import Failure
 from probe.model import Experiment, Observation, TlsDetail
 
@@ -67,21 +78,28 @@ def dns_true_address_works(case: Case) -> Evidence | None:
     return c.when(bool(proven) and (denied or case.forged_addresses), (*case.end.dns, *proven))
 
 
-def tcp_fails_at_true_address(case: Case) -> Evidence | None:
+def _at_true_address(case: Case) -> Hop:
+    """What was seen there. It counts only against a name that is suspect."""
     there = case.tried(Experiment.CONTROL_ADDRESS)
+    return there if case.name_is_suspect else Hop(there.index, there.host, ())
+
+
+def tcp_fails_at_true_address(case: Case) -> Evidence | None:
+    there = _at_true_address(case)
     waited = not any(is_impatient(row) for row in there.tcp)
-    elsewhere = bool(addresses_in(there.tcp) & case.reachable)
+    telling = [row for row in there.tcp if ipv6_counts(case) or not is_of_ipv6(row)]
+    elsewhere = bool(addresses_in(telling) & case.reachable)
     return c.when(waited and elsewhere and not there.connected, there.tcp)
 
 
 def tls_fails_at_true_address(case: Case) -> Evidence | None:
-    there = case.tried(Experiment.CONTROL_ADDRESS)
+    there = _at_true_address(case)
     broken = tuple(row for row in there.tls if row.failure in _BROKEN_OFF and not is_impatient(row))
     return c.when(bool(broken) and not there.secured and any(peer.secured for peer in case.peers), broken)
 
 
 def http_fails_at_true_address(case: Case) -> Evidence | None:
-    there = case.tried(Experiment.CONTROL_ADDRESS)
+    there = _at_true_address(case)
     broken = tuple(row for row in there.http if row.failure in _BROKEN_OFF and not is_impatient(row))
     return c.when(bool(broken) and not there.pages and any(peer.page for peer in case.peers), broken)
 
@@ -181,6 +199,6 @@ def tls_intercepted(case: Case) -> Evidence | None:
     shown = c.tls_untrusted(case)
     if shown is None or not case.repeated or not case.end.addresses & case.their_addresses:
         return None
-    theirs = {c.leaf_of(row) for peer in case.peers for row in peer.tls if row.failure is None}
+    theirs = {leaf_of(row) for peer in case.peers for row in peer.tls if row.failure is None}
     strange = [r for r in case.end.tls if r.id in shown and r.failure is Failure.SSL_UNKNOWN_AUTHORITY]
-    return shown if theirs and strange and not {c.leaf_of(row) for row in strange} & theirs else None
+    return shown if theirs and strange and not {leaf_of(row) for row in strange} & theirs else None

@@ -29,6 +29,9 @@ from probe.model import (
     TlsDetail,
 )
 
+Evidence = tuple[int, ...]
+"""The ids of the observations that show something."""
+
 CERTIFICATE_FAILURES = frozenset(
     {Failure.SSL_INVALID_CERTIFICATE, Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY}
 )
@@ -397,7 +400,12 @@ def addresses_where_good(rows: Iterable[Observation]) -> frozenset[str]:
     return addresses_in(row for row in rows if row.failure is None)
 
 
-def ids(rows: Iterable[Observation]) -> tuple[int, ...]:
+def leaf_of(row: Observation) -> str | None:
+    """The fingerprint of the certificate that was shown in a handshake."""
+    return row.detail.certificates[0] if isinstance(row.detail, TlsDetail) and row.detail.certificates else None
+
+
+def ids(rows: Iterable[Observation]) -> Evidence:
     return tuple(row.id for row in rows)
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probe.classify.conditions import Evidence
-from probe.classify.facts import CERTIFICATE_FAILURES, Case, Hop, Layer, Path, ids, same_site
+from probe.classify.facts import CERTIFICATE_FAILURES, Case, Evidence, Hop, Layer, Path, ids, same_site
 from probe.classify.fingerprints import Fingerprint, Scope, Sighting
 from probe.classify.pages import Likeness, compare
 from probe.model import DnsDetail, DnsRecord, HttpDetail, Observation, TlsDetail

@@ -7,8 +7,33 @@ from __future__ import annotations
 
 from probe.classify import conditions as c
 from probe.classify import controls as k
+from probe.classify import host as h
+from probe.classify.facts import Case, Evidence, Layer, ids
 from probe.classify.rule import Note
 from probe.model import Method, Outcome
+
+_ANY = frozenset(Outcome)
+
+
+def is_on_vpn(case: Case) -> Evidence | None:
+    return () if case.host.vpn is not None else None
+
+
+def is_out_of_time(case: Case) -> Evidence | None:
+    """A certificate was refused, and the clock is wrong."""
+    return ids(row for row in case.end.tls if h.is_out_of_time(case, row)) or None
+
+
+def is_without_ipv6(case: Case) -> Evidence | None:
+    """Connections failed, some of them over an IPv6 that leads nowhere."""
+    if case.host.ipv6_works is not False or case.end.failed is not Layer.TCP:
+        return None
+    return ids(row for row in case.end.tcp if h.is_of_ipv6(row)) or None
+
+
+def is_rewritten(case: Case) -> Evidence | None:
+    return ids(case.end.dns) if h.is_rewritten(case) and not case.host.captive_portal else None
+
 
 NOTES: tuple[Note, ...] = (
     Note(
@@ -27,8 +52,27 @@ NOTES: tuple[Note, ...] = (
     ),
     Note(
         "control.minority_disagrees",
-        frozenset(Outcome),
+        _ANY,
         k.some_are_overruled,
         "{overruled} saw it otherwise than most control vantage points, which agree with each other.",
+    ),
+    Note(
+        "host.vpn",
+        _ANY,
+        is_on_vpn,
+        "The way from here leads through a VPN ({vpn}): what was seen is the VPN's network, not your provider's.",
+    ),
+    Note("host.clock_off", _ANY, is_out_of_time, "This machine's clock is {clock}. Set it, and measure again."),
+    Note(
+        "host.ipv6_broken",
+        _ANY,
+        is_without_ipv6,
+        "IPv6 leads nowhere from this machine, whatever is asked for: what failed over IPv6 counts for nothing.",
+    ),
+    Note(
+        "host.resolver_rewrites",
+        _ANY,
+        is_rewritten,
+        "The resolver does not say of a name that it does not exist: it gives the same address for one that cannot.",
     ),
 )

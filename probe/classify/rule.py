@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.classify.conditions import Evidence
-from probe.classify.facts import Case
+from probe.classify.facts import Case, Evidence
 from probe.model import Confidence, Method, Outcome
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from probe.classify import conditions as c
 from probe.classify import controls as k
 from probe.classify import experiments as e
-from probe.classify import known
+from probe.classify import host as h
+from probe.classify import host_rules, known
 from probe.classify.rule import Rule
 from probe.classify.speed import freezes_again, slow_by_name
 from probe.model import Confidence, Method, Outcome
@@ -23,13 +24,13 @@ _DNS, _TCP, _TLS, _HTTP = Method.DNS, Method.TCP, Method.TLS, Method.HTTP
 
 RULES: tuple[Rule, ...] = (
     # What this host's own state decides
-    Rule("host.offline", _INCONCLUSIVE, c.host_is_offline, "This machine has no working network: {why_offline}."),
+    *host_rules.BEFORE_ALL,
     Rule("service.retired", _DOWN, c.is_retired, "This service was closed by its owner on {retired}."),
     Rule(
         "host.no_route",
         _INCONCLUSIVE,
-        c.has_no_route,
-        "This machine has no route to any address of {host}, so nothing was learned about the way there.",
+        h.has_no_route,
+        "This machine has no working route to any address of {host}, so nothing was learned about the way there.",
     ),
     # One half of its name is false, though it may still be reached by the other
     *(
@@ -66,7 +67,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "host.clock_wrong",
         _OK,
-        c.clock_is_wrong,
+        h.clock_is_wrong,
         "{host} answered with the very certificate that the control accepts; only by this machine's clock it is not"
         " valid now. Set the clock.",
     ),
@@ -150,6 +151,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("control.fails_too", _DOWN, k.control_fails_too, "The service does not work from the control either."),
     # What cannot be judged
+    *host_rules.EXPLAINS_IT,
     Rule(
         "control.none",
         _INCONCLUSIVE,
@@ -244,6 +246,15 @@ RULES: tuple[Rule, ...] = (
         "The resolver sends {host} to {addresses}, which no control is given and where the service does not answer"
         " even the control.",
         _DNS,
+    ),
+    Rule(
+        "dns.rewritten",
+        _BLOCKED,
+        h.dns_rewritten,
+        "The resolver treats {host} as a name that does not exist, and gives the address that it gives for any such"
+        " name; it does exist.",
+        _DNS,
+        Confidence.LIKELY,
     ),
     Rule("dns.nxdomain", _BLOCKED, c.dns_nxdomain, "The resolver says that {host} does not exist; it does.", _DNS),
     Rule(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from probe.classify import known
 from probe.classify.facts import Case, Layer
 from probe.failure import Failure
-from probe.model import TlsDetail
+from probe.model import Host, TlsDetail
 
 # What a failure word means to somebody who does not know the field.
 PLAIN: dict[Failure | None, str] = {
@@ -68,10 +68,27 @@ def words(case: Case) -> dict[str, str]:
         "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",
         "retired": str(target.retired),
         "why_offline": case.host.why_offline or "it reaches nothing",
+        "vpn": case.host.vpn or "none",
+        "clock": clock(case.host),
         "what_failed": _what_failed(case),
         "overruled": " and ".join(sorted({path.measurement.vantage.name for path in case.overruled})),
         **known.words(case),
     }
+
+
+_SPANS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+_AT_LEAST = 2
+
+
+def clock(host: Host) -> str:
+    """How this machine's clock is, after "the clock is"."""
+    if host.clock_offset is None:
+        return "wrong" if host.clock_wrong else "not known to be wrong"
+    seconds = abs(host.clock_offset)
+    span, name = next(((s, n) for s, n in _SPANS if seconds >= _AT_LEAST * s), _SPANS[-1])
+    count = round(seconds / span)
+    way = "ahead of" if host.clock_offset > 0 else "behind"
+    return f"{count} {name}{'' if count == 1 else 's'} {way} the control's"
 
 
 def _problem(case: Case) -> str:

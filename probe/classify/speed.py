@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from probe.classify.facts import TIMEOUTS, Case, ids
+from probe.classify.facts import TIMEOUTS, Case, Evidence, ids
 from probe.model import Experiment, HttpDetail, Observation
-
-Evidence = tuple[int, ...]
 
 MUCH = 16_000
 """Bytes: whoever slows lets a little pass first, and less says nothing about how fast the rest is."""

@@ -70,5 +70,5 @@ def _judged_again(store: Store, known: Fingerprints) -> Iterator[tuple[Result, R
         run_id = before.measurement.run_id
         if run_id is not None and run_id not in hosts:
             hosts[run_id] = store.run(run_id).host
-        host = hosts.get(run_id) or Host(online=True)
+        host = (hosts.get(run_id) or Host(online=True)).at(before.measurement.started_at)
         yield before, replace(before, verdict=judge(before.measurement, before.controls, host, known))

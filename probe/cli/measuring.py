@@ -90,6 +90,21 @@ def run(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the last run that was cut short.")] = False,
+    scheduled: Annotated[
+        bool,
+        typer.Option(
+            "--scheduled", help="A timer starts it: measure nothing where the way out is a VPN. systemd implies it."
+        ),
+    ] = False,
+    allow_vpn: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-vpn/--no-allow-vpn",
+            envvar="PROBE_ALLOW_VPN",
+            help="Let a scheduled run measure through a VPN.",
+            show_default="no",
+        ),
+    ] = None,
     json: options.Json = False,
     locate: options.Locate = False,
     control: options.Controls = None,
@@ -101,8 +116,10 @@ def run(
     config: options.ConfigFile = None,
 ) -> int:
     """Measure whole target lists, and record what was found."""
+    from dataclasses import replace
+
     from probe.cli.session import carry_out
-    from probe.cli.settings import database, load_config
+    from probe.cli.settings import database, is_scheduled, load_config
     from probe.run import Pace
     from probe.targets import targets_of
 
@@ -129,7 +146,8 @@ def run(
         locate=locate,
         resume=resume,
     )
-    return carry_out(job)
+    allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
+    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed)))
 
 
 def _job(

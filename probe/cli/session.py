@@ -17,13 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from probe import __version__
 from probe.address import parse
-from probe.classify import Fingerprints, classify
+from probe.classify import Fingerprints, Ground, classify
 from probe.cli.errors import Refusal, Status
+from probe.cli.recorder import Recorder
 from probe.control import clients_of
 from probe.form import dumps, result_json
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage
 from probe.plan import Task, plan
+from probe.report.host import trouble
 from probe.report.terminal import summary, verdict_lines
 from probe.run import Pace, Runner, unless
 from probe.steps.errors import HostExhaustedError
@@ -34,6 +36,11 @@ from probe.store import Store, StoreError, Writer, process_token
 _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
 
 _NO_CONTROL = "No control vantage point is set (--control URL), so a failure seen here cannot be told from an outage."
+
+_ON_VPN = (
+    "The way from here leads through a VPN ({vpn}), so a scheduled run would measure the VPN's network and not your"
+    " provider's: nothing was measured (--allow-vpn measures all the same)."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +65,10 @@ class Job:
     """Find out where on the path a block sits."""
     resume: bool = False
     """Go on with the last run that was killed, instead of a new one."""
+    scheduled: bool = False
+    """Nobody is there: a timer started it."""
+    allow_vpn: bool = False
+    """Measure all the same where the way out is a VPN."""
 
 
 @dataclass(slots=True)
@@ -148,22 +159,28 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
         return Status.OK
     if not host.online:
         return _tell_offline(session, run)
+    if job.scheduled and host.vpn is not None and not job.allow_vpn:
+        session.err.print(_ON_VPN.format(vpn=host.vpn))
+        return Status.OFFLINE
     left = [target for target in job.targets if (target.name, target.service) not in done]
     tasks = plan(left, seed=secrets.randbits(64), jitter=job.jitter)
-    if await _measure(session, run, replace(network, resolvers=resolvers), tasks, store) and store is not None:
+    ground = Ground(run.host)
+    if await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store) and store is not None:
         store.finish_run(run.id, datetime.now(UTC))
-    _close(session, run, len(tasks))
+    _close(session, replace(run, host=ground.host), len(tasks))
     return session.status()
 
 
 def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[tuple[str, str | None]]]:
     """The run that this job is, recorded, and which of its targets are measured already."""
+    now = datetime.now(UTC)
     if job.resume and store is not None:
         unfinished = store.unfinished_run()
         if unfinished is None or not store.take_over_run(unfinished, process_token()):
             return None, set()
-        return replace(unfinished, host=host, vantage=job.vantage), store.measured(unfinished.id)
-    now = datetime.now(UTC)
+        done = store.measured(unfinished.id)
+        here = replace(host, since=now, before=unfinished.host) if done else host
+        return replace(unfinished, host=here, vantage=job.vantage), done
     run = Run(
         id=new_id(now),
         command=job.command,
@@ -186,35 +203,62 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
     return run, set()
 
 
-async def _measure(session: Session, run: Run, network: Network, tasks: Sequence[Task], store: Store | None) -> bool:
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """Where the results of a run arrive: recorded at once, shown once they are settled."""
+
+    session: Session
+    recorder: Recorder | None
+    advance: Callable[[], None]
+    """Another target is measured."""
+    _waiting: set[str] = field(default_factory=set)
+    """The measurements whose verdicts are not settled."""
+
+    async def take(self, result: Result, settled: bool) -> None:
+        if self.recorder is not None:
+            await self.recorder.put(result)  # what was printed is in the file
+        key = result.measurement.id
+        if key not in self._waiting:
+            self.advance()
+        if not settled:
+            self._waiting.add(key)
+            return
+        self._waiting.discard(key)
+        if self.recorder is not None:
+            self.recorder.forget(result)
+        self.session.show(result)
+
+
+async def _measure(
+    session: Session, run: Run, ground: Ground, network: Network, tasks: Sequence[Task], store: Store | None
+) -> bool:
     """Measures the tasks; True when all of them were, False when somebody stopped it."""
     job = session.job
     async with AsyncExitStack() as stack:
-        clients = clients_of(job.controls)
+        clients = clients_of(job.controls, network.now)
         for client in clients:
             await stack.enter_async_context(client)
-        writer = await stack.enter_async_context(Writer(store)) if store is not None else None
+        recorder = None
+        if store is not None:
+            writer = await stack.enter_async_context(Writer(store))
+            recorder = Recorder(run_id=run.id, ground=ground, store=store, writer=writer)
         advance = stack.enter_context(_progress(session, len(tasks)))
-
-        async def sink(result: Result) -> None:
-            if writer is not None:
-                await writer.put(result)  # what was printed is in the file
-            session.show(result)
-            advance()
-
+        desk = Desk(session=session, recorder=recorder, advance=advance)
         runner = Runner(
             run_id=run.id,
             vantage=job.vantage,
-            host=run.host,
+            ground=ground,
             fingerprints=job.fingerprints,
             network=network,
             pace=job.pace,
             controls=clients,
-            sink=sink,
+            sink=desk.take,
             locate=job.locate,
             stop=session.stop,
         )
         finished = await runner.run(tasks)
+        if recorder is not None:
+            await recorder.note_host()
     for problem in dict.fromkeys(problem for client in clients for problem in client.problems):
         session.err.print(f"control: {problem}")
     return finished
@@ -277,6 +321,8 @@ def _close(session: Session, run: Run, planned: int) -> None:
         left = planned - len(session.outcomes)
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
         session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
+    for sentence in trouble(run.host):
+        session.err.print(sentence)
     if not job.controls and any(o is Outcome.INCONCLUSIVE for o in session.outcomes):
         session.err.print(_NO_CONTROL)
     kept = f" Recorded in {_short(job.database)}, run {run.id}." if job.database else ""

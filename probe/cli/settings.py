@@ -6,6 +6,7 @@ Law: looked up here and nowhere else. Typer has already put the environment unde
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -49,6 +50,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     timeout: Annotated[float, msgspec.Meta(ge=LEAST_TIMEOUT, le=MOST_TIMEOUT)] | None = None
     concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
+    allow_vpn: bool = False
+    """Let scheduled runs measure where the way out is a VPN."""
     vantage: VantageTable = VantageTable()
 
 
@@ -173,6 +176,12 @@ def fingerprints(flags: list[Path] | None, config: Config) -> Fingerprints:
         return added(own)
     except FingerprintError as error:
         raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+def is_scheduled(flag: bool) -> bool:
+    """Whether a timer started this, and not a person: told by --scheduled, or by systemd's mark on its services
+    (INVOCATION_ID, systemd.exec(5)), which the shells of a desktop inherit as well: those have a terminal."""
+    return flag or (bool(os.environ.get("INVOCATION_ID")) and not (sys.stdout.isatty() or sys.stderr.isatty()))
 
 
 def vantage(config: Config) -> Vantage:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -53,6 +55,9 @@ _PAUSE_SECONDS = (0.5, 10.0)
 """How long a busy control may let us wait before we ask again: at least, at most."""
 _USUAL_PAUSE_SECONDS = 2.0
 """Where it does not say."""
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
+_LOGIN_WANTED = 511
+_OF_TIME = frozenset({9, 10})  # X509_V_ERR_CERT_NOT_YET_VALID and _HAS_EXPIRED (openssl/x509_vfy.h)
 
 
 class BusyError(Exception):
@@ -93,8 +98,15 @@ class ControlClient:
         silence: float = SILENCE_SECONDS,
         token: str | None = None,
         verify: ssl.SSLContext | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.url = checked(url)
+        self.clock_offset: float | None = None
+        """Seconds by which this machine's clock is ahead of the control's; None while it has not answered."""
+        self.impostor = False
+        """Something that is no control has answered in its place: with a page, or with a certificate that is not its.
+        """
+        self._now = now
         self._deadline = deadline
         self._silence = min(silence, deadline)
         self._token = token
@@ -163,12 +175,14 @@ class ControlClient:
         try:
             async with asyncio.timeout(min(_DESCRIBE_SECONDS, self._deadline)):
                 async with self._http.stream("GET", self.url + HEALTH_PATH) as response:
+                    self._note_who(response)
                     if response.status_code != httpx.codes.OK:
                         raise WireError(f"status {response.status_code} of {HEALTH_PATH}")
-                    address = reached(response)
+                    address, offset = reached(response), self._offset(response)
                     self._description = read_health(await read(response, _MOST_BYTES_OF_HEALTH), address)
+            self.clock_offset = offset
         except CAUGHT as error:
-            self._problems.note_error(error)
+            self._note_error(error)
         return self._description
 
     async def neutral_ground(self, scheme: Scheme) -> NeutralGround | None:
@@ -238,10 +252,12 @@ class ControlClient:
         async with asyncio.timeout(self._silence):
             response = await self._http.send(request, stream=True)
         try:
+            self._note_who(response)
             if response.status_code != httpx.codes.OK:
                 await _turned_away(response)
-            if response.headers.get("content-type", "").partition(";")[0].strip() != LINES:
+            if _media_type(response) != LINES:
                 raise WireError("not a control's answer")
+            self.clock_offset = self._offset(response)
             async with aclosing(_lines(response)) as lines:
                 async for line in lines:
                     self._hand_over(batch, read_line(line))
@@ -261,6 +277,37 @@ class ControlClient:
             return
         self._problems.note(f"did not measure a target: {line.error}")
         waiting.tell(None)
+
+    def _note_who(self, response: httpx.Response) -> None:
+        """A control leads to no other host and shows no pages; what a server in front of it says of an outage is a page
+        of another kind (5xx), but for 511, which is a network's demand for a login (RFC 6585 §6)."""
+        onward = response.next_request.url.host if response.next_request is not None else None
+        led_away = onward is not None and onward != response.url.host
+        shown = response.is_success and _media_type(response) in _PAGES
+        self.impostor = self.impostor or led_away or shown or response.status_code == _LOGIN_WANTED
+
+    def _offset(self, response: httpx.Response) -> float | None:
+        """How far our clock is ahead, by the Date of an answer that has just begun; None where there is none."""
+        try:
+            return (self._now() - parsedate_to_datetime(response.headers["date"])).total_seconds()
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def _note_error(self, error: Exception) -> None:
+        self.impostor = self.impostor or _shows_another_certificate(error)
+        self._problems.note_error(error)
+
+
+def _media_type(response: httpx.Response) -> str:
+    return str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+
+
+def _shows_another_certificate(error: BaseException | None) -> bool:
+    """Whether the cause is a certificate for another name, or from an authority that is not trusted. One that is not
+    valid now may well be the control's own, and the clock wrong."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None and error.verify_code not in _OF_TIME
 
 
 def _headers(token: str | None) -> dict[str, str]:

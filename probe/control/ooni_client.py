@@ -133,6 +133,15 @@ class OoniClient:
             return None
         return Description(vantage=self._vantage)
 
+    @property
+    def clock_offset(self) -> None:
+        """A helper's clock is not looked at."""
+
+    @property
+    def impostor(self) -> bool:
+        """Nobody is recognised in a helper's place."""
+        return False
+
     async def neutral_ground(self, scheme: Scheme) -> None:
         """A helper has none."""
 

@@ -254,6 +254,26 @@ def _note_late(listener: Listener, first: Operation) -> None:
 
 async def ask_for_rcode(resolver: Resolver, hostname: str, query_type: str, timeout: float) -> int | None:
     """The rcode of the resolver's answer; None when none came. For the question "is there a network at all?"."""
+    _, wire = await _ask_alone(resolver, hostname, query_type, timeout)
+    return wire[3] & 0x0F if wire is not None else None
+
+
+async def ask_for_addresses(resolver: Resolver, hostname: str, timeout: float) -> tuple[str, ...] | None:
+    """The IPv4 addresses in the resolver's answer, none when it denies the name; None when it says neither."""
+    question, wire = await _ask_alone(resolver, hostname, "A", timeout)
+    if wire is None:
+        return None
+    try:
+        reply = dnswire.read(question, wire)
+    except dnswire.MisbehavingError:
+        return None
+    if reply.rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return None
+    return tuple(dict.fromkeys(record.value for record in reply.records if record.type == "A"))
+
+
+async def _ask_alone(resolver: Resolver, hostname: str, query_type: str, timeout: float) -> tuple[bytes, bytes | None]:
+    """A question that belongs to no measurement, and the answer to it; None when none came."""
     loop = asyncio.get_running_loop()
     question = dnswire.ask(secrets.randbits(16), hostname, query_type)
     try:
@@ -263,5 +283,5 @@ async def ask_for_rcode(resolver: Resolver, hostname: str, query_type: str, time
                 wire = await loop.sock_recv(sock, _LARGEST)
     except OSError as error:
         failure_of(error)  # raises where the fault is this machine's
-        return None
-    return wire[3] & 0x0F if dnswire.is_answer(question, wire) else None
+        return question, None
+    return question, wire if dnswire.is_answer(question, wire) else None

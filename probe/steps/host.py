@@ -1,4 +1,4 @@
-"""The first question on any host: is there a network at all?
+"""The first question on any host: what network is this, and is there one at all?
 
 Law: only the host itself and its resolvers are asked. No packet goes to a target here, and without a network none does.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import ssl
+import string
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -19,7 +21,8 @@ import dns.resolver
 from probe.address import parse
 from probe.certificate import Roots, fingerprints
 from probe.model import Host
-from probe.steps.dns import ask_for_rcode
+from probe.steps.dns import ask_for_addresses, ask_for_rcode
+from probe.steps.links import tunnel_towards
 from probe.steps.network import Resolver, has_route
 
 # Addresses for documentation (RFC 5737, RFC 3849): only a default route leads there, and nothing is sent.
@@ -29,6 +32,7 @@ _SOMEWHERE_V6 = IPv6Address("2001:db8::1")
 _ROUNDS = (2.0, 3.0)
 """Seconds to wait for the resolvers, first and second time."""
 _MOST_NAMES = 3
+_DEAD_NAME_SECONDS = 2.0
 
 # What a stub resolver on this host says when it has no network behind it.
 _SAYS_NOTHING = frozenset({dns.rcode.SERVFAIL, dns.rcode.REFUSED})
@@ -74,7 +78,8 @@ async def look(resolvers: Sequence[Resolver], names: Sequence[str]) -> tuple[Hos
     """How this host's network is, and its resolvers, those that answer first.
 
     The resolvers are asked for the root's name servers, a question that belongs to nobody; those that keep silent then
-    also for the first few `names` that will be asked anyway. `online` means that at least one answered.
+    also for the first few `names` that will be asked anyway. `online` means that at least one answered. The first that
+    did is asked for one more name, which cannot exist: does it say so?
     """
     ipv4, ipv6 = has_route(_SOMEWHERE_V4), has_route(_SOMEWHERE_V6)
     heard: list[Resolver] = []
@@ -87,12 +92,16 @@ async def look(resolvers: Sequence[Resolver], names: Sequence[str]) -> tuple[Hos
         if heard or not any(_could_answer(resolver) for resolver in resolvers):
             break
         questions += [(name, "A") for name in names[:_MOST_NAMES]]
+    given = await ask_for_addresses(heard[0], _dead_name(), _DEAD_NAME_SECONDS) if heard else None
     host = Host(
         online=bool(heard),
         why_offline=None if heard else _why(resolvers, routed=ipv4 or ipv6),
         ipv4=ipv4,
         ipv6=ipv6,
+        vpn=tunnel_towards(_SOMEWHERE_V4) or tunnel_towards(_SOMEWHERE_V6),
         resolvers=tuple(str(resolver) for resolver in resolvers),
+        resolver_rewrites_nxdomain=None if given is None else bool(given),
+        rewritten_to=given or (),
     )
     return host, (*heard, *(resolver for resolver in resolvers if resolver not in heard))
 
@@ -103,6 +112,16 @@ async def _hear(resolver: Resolver, questions: Sequence[tuple[str, str]], second
     rcodes = await asyncio.gather(*(ask_for_rcode(resolver, name, kind, seconds) for name, kind in questions))
     stub = (parsed := parse(resolver.address)) is not None and parsed.is_loopback
     return any(rcode is not None and (routed or not stub or rcode not in _SAYS_NOTHING) for rcode in rcodes)
+
+
+def _dead_name() -> str:
+    """A name that nobody has: below a domain that is reserved for documentation (RFC 2606 §2), and so never delegated.
+
+    Not below `invalid`, which many a resolver on the host itself denies without asking anybody. It begins like a web
+    site's name, since some providers rewrite no others.
+    """
+    letters = (secrets.choice(string.ascii_lowercase) for _ in range(7 + secrets.randbelow(9)))
+    return f"www.{''.join(letters)}.example"
 
 
 def _could_answer(resolver: Resolver) -> bool:

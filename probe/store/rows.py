@@ -81,9 +81,14 @@ def run_row(run: Run, vantage_id: int) -> dict[str, Any]:
         "finished_at": time_text(run.finished_at) if run.finished_at else None,
         "process": run.process,
         "software": run.software,
-        "host": dumps(run.host),
+        "host": host_text(run.host),
         "settings": dumps(dict(run.settings)),
     }
+
+
+def host_text(host: Host) -> str:
+    """A host as the JSON that its column holds."""
+    return dumps(host)
 
 
 def run_from_row(row: Row, vantage: Vantage) -> Run:

@@ -19,7 +19,7 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from probe.form import time_text
-from probe.model import Measurement, Result, Run, Target, Vantage, Verdict
+from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
 from probe.store import queries, rows
 from probe.store.migrations import transaction
 from probe.store.opening import open_database, reading
@@ -67,6 +67,11 @@ class Store:
         with self._writing() as db:
             sql = "UPDATE run SET process = ? WHERE id = ? AND process = ? AND finished_at IS NULL"
             return bool(db.conn.execute(sql, (process, run.id, run.process)).rowcount)
+
+    def set_host(self, run_id: str, host: Host) -> None:
+        """Records what is known of a run's host by now, in place of what was known before."""
+        with self._writing() as db:
+            db.conn.execute("UPDATE run SET host = ? WHERE id = ?", (rows.host_text(host), run_id))
 
     def finish_run(self, run_id: str, finished_at: datetime) -> None:
         """Records that all targets of a run are measured."""

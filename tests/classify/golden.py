@@ -9,22 +9,30 @@ from probe.failure import Failure as F
 from probe.model import Experiment as X
 from probe.model import Host, Target, Vantage
 from tests.classify.stories import (
+    CLOCK_WRONG,
     CONTROL,
     FORGED,
     HTTP,
     HTTPS,
+    INTERCEPTS,
     NAME,
     NEIGHBOUR,
+    NO_IPV6,
     OFFLINE,
+    ON_VPN,
     ONLINE,
+    PORTAL,
     REAL,
     REAL2,
     REAL6,
     RETIRED,
+    REWRITES,
     STUB,
     STUB6,
     TCP,
     TLS,
+    WITH_IPV6,
+    YEAR_AHEAD,
     Saw,
     well,
     well_in_clear,
@@ -55,8 +63,8 @@ class Golden:
     methods: tuple[str, ...] = ()
     confidence: str | None = None
     host: Host = ONLINE
-    note: str | None = None
-    """What is told beside it, and decides nothing."""
+    notes: tuple[str, ...] = ()
+    """What is said beside it, in order."""
     controls_at: Vantage = CONTROL
 
 
@@ -78,8 +86,46 @@ def control_with_forged(failure: F | None = F.SSL_INVALID_HOSTNAME) -> Saw:
     return well().tcp(FORGED).tls(FORGED, failure, leaf="stub")
 
 
+# Certificates by their time, as seen by a clock that is a year ahead, in November 2026: it is 2025.
+THEN, SINCE_THEN, LONG_BEFORE = ("2025-10-01", "2026-01-01"), ("2026-10-01", "2027-01-01"), ("2024-01-01", "2024-04-01")
+
+
+def late(valid: tuple[str, str] = THEN, leaf: str = "other") -> Saw:
+    """A certificate that is past by this machine's clock."""
+    return Saw().dns(REAL).tcp(REAL).tls(REAL, F.SSL_INVALID_CERTIFICATE, tries=2, leaf=leaf, valid=valid)
+
+
+def only_ipv6(failure: F = F.GENERIC_TIMEOUT) -> Saw:
+    """IPv4 leads to a place that is dead for everybody, IPv6 nowhere."""
+    return Saw().dns(REAL).dns(REAL6, kind="AAAA").tcp(REAL, failure, tries=2).tcp(REAL6, failure, tries=2)
+
+
+def well_over_ipv6() -> Saw:
+    return Saw().dns(REAL).dns(REAL6, kind="AAAA").tcp(REAL, F.GENERIC_TIMEOUT).tcp(REAL6).tls(REAL6).http(REAL6)
+
+
 GOLDEN: tuple[Golden, ...] = (
     Golden("host.offline", HTTPS, Saw(), [], host=OFFLINE),
+    Golden("host.captive_portal", HTTP, well_in_clear(STUB, **BLOCK_PAGE), [], host=PORTAL),
+    Golden("host.captive_portal", TCP, Saw().dns(STUB).tcp(STUB, port=5222), [], host=PORTAL),
+    Golden("host.clock_wrong", HTTPS, late(leaf="good"), [well()], host=YEAR_AHEAD, notes=("host.clock_off",)),
+    Golden("host.clock_suspect", HTTPS, late(), [well()], host=YEAR_AHEAD, notes=("host.clock_off",)),
+    Golden("host.clock_suspect", HTTPS, late(), [], host=CLOCK_WRONG, notes=("host.clock_off",)),
+    Golden("tls.untrusted_certificate", HTTPS, late(LONG_BEFORE), [well()], ("tls",), "likely", host=YEAR_AHEAD),
+    Golden("tls.untrusted_certificate", HTTPS, late(SINCE_THEN), [well()], ("tls",), "likely"),
+    Golden("tls.fails_everywhere", HTTPS, late(), [late()], host=YEAR_AHEAD, notes=("host.clock_off",)),
+    Golden("tls.reset_after_client_hello", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, F.CONNECTION_RESET, tries=2), [well()], ("tls",), "likely", host=YEAR_AHEAD),
+    Golden("host.ipv6_unproven", HTTPS, only_ipv6(), [well_over_ipv6()]),
+    Golden("host.ipv6_unproven", HTTPS, only_ipv6(), [well_over_ipv6()], host=NO_IPV6, notes=("host.ipv6_broken",)),
+    Golden("tcp.timeout", HTTPS, only_ipv6(), [well_over_ipv6()], ("tcp",), "likely", host=WITH_IPV6),
+    Golden("tcp.timeout", HTTPS, only_ipv6(), [well(), well_over_ipv6()], ("tcp",), "likely", host=NO_IPV6, notes=("host.ipv6_broken",)),
+    Golden("host.resolver_intercepts", HTTPS, Saw().dns(STUB).tcp(STUB).tls(STUB, F.SSL_INVALID_HOSTNAME, tries=2, leaf="stub"), [well().tcp(STUB).tls(STUB, F.SSL_INVALID_HOSTNAME, leaf="stub")], host=INTERCEPTS, notes=("host.resolver_rewrites",)),
+    Golden("tls.verified_page", HTTPS, well(STUB), [well()], host=INTERCEPTS, notes=("host.resolver_rewrites",)),
+    Golden("dns.rewritten", HTTP, well_in_clear(STUB, title="Did you mean", body="adverts", length=900), [well_in_clear()], ("dns",), "likely", host=REWRITES, notes=("host.resolver_rewrites",)),
+    Golden("dns.fails_everywhere", HTTP, well_in_clear(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN)], host=REWRITES, notes=("host.resolver_rewrites",)),
+    Golden("tls.verified_page", HTTPS, well(), [well()], host=REWRITES),
+    Golden("tls.verified_page", HTTPS, well(), [well()], host=ON_VPN, notes=("host.vpn",)),
+    Golden("tcp.reset", HTTPS, Saw().dns(REAL).tcp(REAL, F.CONNECTION_RESET, tries=2), [well()], ("tcp",), "likely", host=ON_VPN, notes=("host.vpn",)),
     Golden("service.retired", RETIRED, Saw().dns(failure=F.DNS_NXDOMAIN), [Saw().dns(failure=F.DNS_NXDOMAIN)]),
     Golden("service.retired", RETIRED, well(), [well()]),
     Golden("host.no_route", HTTPS, Saw().dns(REAL).tcp(REAL, F.NETWORK_UNREACHABLE, tries=2), [well()]),
@@ -89,7 +135,7 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.refused", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 451), []),
     Golden("tls.verified_page", HTTPS, well(), [well()]),
     Golden("tls.verified_page", HTTPS, well(), []),
-    Golden("tls.verified_page", HTTPS, well().quic(REAL, F.GENERIC_TIMEOUT, tries=2), [well().quic(REAL)], ("quic",), note="quic.blocked"),
+    Golden("tls.verified_page", HTTPS, well().quic(REAL, F.GENERIC_TIMEOUT, tries=2), [well().quic(REAL)], ("quic",), notes=("quic.blocked",)),
     Golden("tls.verified_page", HTTPS, well().quic(REAL, F.GENERIC_TIMEOUT, tries=2), [well().quic(REAL, F.GENERIC_TIMEOUT, tries=2)]),
     Golden("tls.verified_page", HTTPS, well(REAL2), [well(REAL)]),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 403), [Saw().dns(REAL).tcp(REAL).tls(REAL).http(REAL, 403)]),

@@ -30,6 +30,12 @@ NEIGHBOUR = Vantage(name="neighbour", country="RU", asn=8359)
 """A control in the country of the vantage point."""
 ONLINE = Host(online=True)
 OFFLINE = Host(online=False, why_offline="there is no route to anywhere")
+PORTAL = Host(online=True, captive_portal=True)
+ON_VPN = Host(online=True, vpn="wireguard")
+YEAR_AHEAD = Host(online=True, clock_wrong=True, clock_offset=365 * 86_400.0)
+CLOCK_WRONG = Host(online=True, clock_wrong=True)
+NO_IPV6 = Host(online=True, ipv6_works=False)
+WITH_IPV6 = Host(online=True, ipv6_works=True)
 
 HTTPS = Target(scheme=Scheme.HTTPS, host="line.me", port=443)
 HTTP = Target(scheme=Scheme.HTTP, host="line.me", port=80)
@@ -40,6 +46,9 @@ RETIRED = replace(HTTPS, retired=date(2019, 5, 31))
 
 REAL6, STUB6 = "2620:4f:8000:100::1", "2620:4f:8000:100::77"
 REAL, REAL2, FORGED, STUB = "192.31.196.1", "192.31.196.2", "192.175.48.66", "192.175.48.77"
+
+REWRITES = Host(online=True, resolver_rewrites_nxdomain=True, rewritten_to=(STUB,), resolver_intercepts=False)
+INTERCEPTS = replace(REWRITES, resolver_intercepts=True)
 
 
 @dataclass
@@ -107,6 +116,7 @@ class Saw:
         leaf: str = "good",
         name: str | None = None,
         public: bool | None = True,
+        valid: tuple[str, str] | None = None,
         **names: object,
     ) -> Saw:
         finished = failure is None or (failure.value.startswith("ssl_") and failure is not Failure.SSL_FAILED_HANDSHAKE)
@@ -119,6 +129,8 @@ class Saw:
             **{"issuer": f"CN=issuer of {leaf}", **names},  # type: ignore[arg-type]
             public_key_sha256=f"key of {leaf}",
             root_is_public=public if failure is None else None,
+            not_before=f"{valid[0]}T00:00:00.000000Z" if valid else None,
+            not_after=f"{valid[1]}T00:00:00.000000Z" if valid else None,
         )
         return self._row(detail, failure, tries)
 

@@ -64,6 +64,9 @@ class Authorities:
             case Certificate.EXPIRED:
                 before, after = now - timedelta(days=400), now - timedelta(days=30)
                 return self._lab.issue_cert(name, not_before=before, not_after=after)
+            case Certificate.BRIEF:
+                before, after = now - timedelta(days=30), now + timedelta(days=60)
+                return self._lab.issue_cert(name, not_before=before, not_after=after)
             case Certificate.WRONG_HOST:
                 return self._lab.issue_cert("another-host.example")
             case Certificate.SELF_SIGNED:

@@ -86,6 +86,8 @@ def make_host(name: str, resolv_conf: Path) -> Host:
         # Neighbours are not asked for, and addresses are not tried out: both would only cost time.
         for key, value in (("accept_dad", "0"), ("dad_transmits", "0"), ("accept_ra", "0")):
             Path(f"/proc/sys/net/ipv6/conf/default/{key}").write_text(value)
+        for each in ("all", "default"):  # an answer may come by another link than the question went
+            Path(f"/proc/sys/net/ipv4/conf/{each}/rp_filter").write_text("0")
         routes = IPRoute()
         routes.link("set", index=1, state="up")
     return Host(name=name, net=net, mounts=mounts, routes=routes)
@@ -109,18 +111,21 @@ def connect(router: IPRoute, host: Host, addresses: Sequence[str]) -> Link:
     for address in addresses:
         host.routes.addr("add", index=index, address=address, prefixlen=128 if ":" in address else 32)
     for family in (socket.AF_INET, socket.AF_INET6):
-        set_default_route(host, family, present=True)
+        set_default_route(host, family, "eth0")
     attributes = dict(host.routes.get_links(index)[0]["attrs"])
     return Link(name=host.name, host_mac=bytes.fromhex(attributes["IFLA_ADDRESS"].replace(":", "")))
 
 
-def set_default_route(host: Host, family: int, *, present: bool) -> None:
-    """Gives a host its route to everywhere over `eth0`, or takes it away."""
-    index = host.routes.link_lookup(ifname="eth0")[0]
+def set_default_route(host: Host, family: int, over: str | None) -> None:
+    """Gives a host its route to everywhere over a link, or takes it away."""
     destination = "0.0.0.0/0" if family == socket.AF_INET else "::/0"
-    has = any(r["dst_len"] == 0 and r["table"] == 254 for r in host.routes.get_routes(family=family, table=254))
-    if has is not present:
-        host.routes.route("add" if present else "del", dst=destination, oif=index, family=family)
+    wanted = host.routes.link_lookup(ifname=over) if over is not None else []
+    there = [r for r in host.routes.get_routes(family=family, table=254) if r["dst_len"] == 0 and r["table"] == 254]
+    for link in {route.get_attr("RTA_OIF") for route in there}.difference(wanted):
+        host.routes.route("del", dst=destination, oif=link, family=family)
+    if wanted and not any(route.get_attr("RTA_OIF") in wanted for route in there):
+        host.routes.link("set", index=wanted[0], state="up")
+        host.routes.route("add", dst=destination, oif=wanted[0], family=family)
 
 
 def answer_for(host: Host, prefix: str) -> None:

@@ -19,7 +19,7 @@ from tests.lab.people import CONTROL_URL, control, lines, probe
 from tests.lab.scenarios import SCENARIOS
 from tests.lab.scenarios.scenario import HEADERS, at, at6, both, http, https, to
 from tests.lab.spec import Access, IPv6, Lie, Page, Site, Spec
-from tests.lab.test_scenarios import faults, story, tell_all
+from tests.lab.test_scenarios import faults, lacks, story, tell_all
 
 _EACH = 200
 """Targets that one `probe check` is given."""
@@ -54,8 +54,9 @@ def scenarios(times: int) -> int:
     """Runs all scenarios so many times; how many verdicts were wrong."""
     wrong = 0
     for number in range(1, times + 1):
-        said = tell_all(SCENARIOS)
-        found = {scenario.id: "\n".join(faults(scenario, said[scenario.id])) for scenario in SCENARIOS}
+        here = [scenario for scenario in SCENARIOS if lacks(scenario) is None]
+        said = tell_all(here)
+        found = {scenario.id: "\n".join(faults(scenario, said[scenario.id])) for scenario in here}
         for name, fault in found.items():
             if fault:
                 wrong += 1

@@ -30,7 +30,9 @@ class Certificate(StrEnum):
     """What a TLS server shows."""
 
     GOOD = "good"
-    """Of the lab's authority, which every host trusts."""
+    """Of the lab's authority, which every host trusts; for centuries."""
+    BRIEF = "brief"
+    """The same for the 90 days around now, as most sites have theirs."""
     STATE = "state"
     """Good, but of another authority that every host trusts."""
     EXPIRED = "expired"
@@ -268,6 +270,8 @@ class Access:
     online: bool = True
     """False: no route anywhere."""
     ipv6: IPv6 = IPv6.WORKS
+    vpn: bool = False
+    """The client's way out is a tunnel, behind which the same Internet lies."""
     delay: float = 0.0
     """Seconds a packet takes each way."""
     loss: float = 0.0

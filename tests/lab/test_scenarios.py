@@ -5,13 +5,16 @@ Rows that can share a world do, and are checked side by side; the others get a w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from tests.cli.alone import ask
 from tests.lab.lab import Finished, World
+from tests.lab.needs import clock, need, without_clocks, without_tunnels
 from tests.lab.people import (
     CONTROL_URL,
     FOOLED_URL,
@@ -37,8 +40,13 @@ _CONTROLS = {
 }
 _CONFIDENCE = ("possible", "likely", "confirmed")
 
-Told = tuple[Finished, Finished, Finished]
-"""What `check`, `results` and `explain` said."""
+Told = tuple[Finished, Finished, Finished, dict[str, object]]
+"""What `check`, `results` and `explain` said, and what the run noted of its host."""
+
+
+def lacks(scenario: Scenario) -> str | None:
+    """What this machine has not, and the scenario needs."""
+    return (without_tunnels() if scenario.spec.access.vpn else None) or (without_clocks() if scenario.clock else None)
 
 
 def shares_a_world(scenario: Scenario) -> bool:
@@ -61,11 +69,13 @@ def tell(world: World, scenario: Scenario) -> Told:
         own = world.home / f"{scenario.id}.toml"
         own.write_text(scenario.fingerprints)
         options += ["--fingerprints", str(own)]
-    checked = probe(world, "check", *scenario.targets, *options, *database, timeout=300)
+    env = clock(scenario.clock) if scenario.clock is not None else {}
+    checked = probe(world, "check", *scenario.targets, *options, *database, timeout=300, **env)
     found = lines(checked)
     results = probe(world, "results", "--json", *database)
     explained = probe(world, "explain", found[0]["measurement_id"] if found else "none", *database)
-    return checked, results, explained
+    (run,) = ask(world.home / f"{scenario.id}.sqlite", "SELECT host FROM run")
+    return checked, results, explained, json.loads(run["host"])
 
 
 def tell_all(scenarios: Sequence[Scenario]) -> dict[str, Told]:
@@ -84,10 +94,12 @@ def tell_all(scenarios: Sequence[Scenario]) -> dict[str, Told]:
 
 def faults(scenario: Scenario, said: Told) -> Iterator[str]:
     """What is wrong with what was said of a scenario, each with what was seen."""
-    checked, results, explained = said
+    checked, results, explained, host = said
     found = lines(checked)
     if checked.returncode != scenario.exit_status or not found:
         yield f"exit status {checked.returncode}, {len(found)} lines: {checked.stderr}"
+    if {name: host[name] for name in scenario.host} != scenario.host:
+        yield f"the host is {host}"
     for line in found:
         yield from (f"{fault}; {story(line)}" for fault in _line_faults(scenario, line))
     if scenario.exit_status == 75 or not found:
@@ -123,12 +135,14 @@ def story(line: dict[str, Any]) -> str:
 def told(lab: None, request: pytest.FixtureRequest) -> dict[str, Told]:
     """What was said of every scenario that was asked for."""
     asked = [getattr(item, "callspec", None) for item in request.session.items if item.module is request.module]
-    return tell_all([call.params["scenario"] for call in asked if call is not None])
+    wanted = [call.params["scenario"] for call in asked if call is not None]
+    return tell_all([scenario for scenario in wanted if lacks(scenario) is None])
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
 @pytest.mark.timeout(900)
 def test_scenario(told: dict[str, Told], scenario: Scenario) -> None:
+    need(lacks(scenario))
     assert "\n".join(faults(scenario, told[scenario.id])) == ""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from pyroute2 import IPRoute
 
-from tests.lab import router, servers
+from tests.lab import router, servers, tunnel
 from tests.lab.authority import Authorities
 from tests.lab.netns import Host, answer_for, connect, die_with_parent, enter, make_host, set_default_route
 from tests.lab.spec import CLIENT, CONTROL, HONEST_RESOLVER, PROVIDER_RESOLVER, PUBLIC, IPv6, Spec
@@ -59,6 +59,7 @@ class Inside:
         self._answer_for(PUBLIC)
         self._router = _process(router.serve, links)
         self._servers = _process(servers.serve, self._hosts["internet"], authorities)
+        self._tunnel: Connection | None = None
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
     def _answer_for(self, prefixes: Iterable[str]) -> None:
@@ -79,9 +80,22 @@ class Inside:
                 wrong = "the process has ended"
             if wrong is not None:
                 raise WorldError(f"{part}: {wrong}")
-        has_ipv6 = spec.access.online and spec.access.ipv6 is not IPv6.NONE
-        set_default_route(self._hosts["client"], socket.AF_INET, present=spec.access.online)
-        set_default_route(self._hosts["client"], socket.AF_INET6, present=has_ipv6)
+        self._set_tunnel(wanted=spec.access.vpn)
+        link = (tunnel.NAME if spec.access.vpn else "eth0") if spec.access.online else None
+        set_default_route(self._hosts["client"], socket.AF_INET, link)
+        set_default_route(self._hosts["client"], socket.AF_INET6, None if spec.access.ipv6 is IPv6.NONE else link)
+
+    def _set_tunnel(self, *, wanted: bool) -> None:
+        """Makes the client's tunnel, or takes it away. Raises WorldError."""
+        if wanted and self._tunnel is None:
+            self._tunnel = _process(tunnel.serve, self._hosts["client"])
+            wrong = self._tunnel.recv()
+            if wrong is not None:
+                raise WorldError(f"tunnel: {wrong}")
+        elif self._tunnel is not None and not wanted:
+            self._tunnel.send(None)
+            self._tunnel.recv()
+            self._tunnel = None
 
     def fired(self) -> list[int]:
         """How often each rule of the censor has acted."""

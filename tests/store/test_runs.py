@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from probe.model import Scheme, Target
+from probe.model import Host, Scheme, Target
 from probe.store import Store, StoreError, is_alive, process_token
 from tests.store.examples import BEGIN, TARGET, a_result, a_run
 
@@ -99,3 +99,12 @@ def test_one_process_only_takes_over_a_run(tmp_path: Path) -> None:
         found = [store.unfinished_run() for store in (first, second)]
         taken = [store.take_over_run(run, "boot:2:2") for store, run in zip((first, second), found, strict=True) if run]
         assert taken == [True, False]
+
+
+def test_what_is_known_of_a_host_is_kept_anew(store: Store) -> None:
+    store.begin_run(a_run())
+    earlier = Host(online=True, vpn="tun", ipv6_works=False, clock_offset=-7.5, rewritten_to=("192.31.196.9",))
+    host = Host(online=True, captive_portal=False, since=BEGIN, before=earlier)
+    store.set_host("run-1", host)
+    assert store.run("run-1").host == host
+    assert store.run("run-1").host.at(BEGIN - timedelta(seconds=1)) == earlier

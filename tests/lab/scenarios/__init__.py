@@ -8,9 +8,10 @@ from tests.lab.scenarios.blocked import BLOCKED
 from tests.lab.scenarios.ok import OK
 from tests.lab.scenarios.other import OTHER
 from tests.lab.scenarios.pages import PAGES
+from tests.lab.scenarios.portals import PORTALS
 from tests.lab.scenarios.recognised import RECOGNISED
 from tests.lab.scenarios.scenario import Control, Scenario
 
-SCENARIOS: tuple[Scenario, ...] = (*OK, *BLOCKED, *OTHER, *PAGES, *RECOGNISED)
+SCENARIOS: tuple[Scenario, ...] = (*OK, *BLOCKED, *OTHER, *PAGES, *RECOGNISED, *PORTALS)
 
-__all__ = ["BLOCKED", "OK", "OTHER", "PAGES", "RECOGNISED", "SCENARIOS", "Control", "Scenario"]
+__all__ = ["BLOCKED", "OK", "OTHER", "PAGES", "PORTALS", "RECOGNISED", "SCENARIOS", "Control", "Scenario"]

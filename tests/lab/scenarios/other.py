@@ -23,12 +23,10 @@ from tests.lab.spec import (
     Lie,
     Name,
     Page,
-    Redirect,
     Reset,
     Rule,
     Sni,
     Spec,
-    To,
 )
 
 
@@ -98,6 +96,8 @@ OTHER: tuple[Scenario, ...] = (
             lies=(Lie(name="", addresses=(at(132),), only_dead=True),),
         ),
         "http://down-nx-rewritten.example/",
+        reason="host.resolver_rewrites",
+        host={"resolver_rewrites_nxdomain": True, "rewritten_to": [at(132)], "resolver_intercepts": None},
     ),
     other("down", "down-retired", Spec(), "bbm"),
     # the service turns us away
@@ -129,27 +129,25 @@ OTHER: tuple[Scenario, ...] = (
         Spec(sites=both("offline.example", at(150)), access=Access(online=False)),
         "https://offline.example/",
         control=Control.DOWN,
+        reason="host.offline",
         status=75,
+        host={"online": False},
     ),
     other(
         "inconclusive",
-        "captive-portal",
+        "clock-wrong-control-down",
         Spec(
-            sites=(
-                *both("captive-portal.example", at(151)),
-                http("portal.example", at(152), page=Page(title="Guest network", text="Please log in. " * 20)),
-                https("portal.example", at(152), certificate=Certificate.SELF_SIGNED),
-            ),
-            lies=(Lie(name="", addresses=(at(152),)),),
-            # The way to the control ends at the portal as well.
-            rules=(
-                Rule(when=To(port=80), do=Redirect(address=at(152))),
-                Rule(when=To(port=8080), do=Redirect(address=at(152), port=80)),
-                Rule(when=To(port=443), do=Redirect(address=at(152))),
-            ),
+            sites=tuple(
+                https(f"clock-wrong-{number}.example", at(159 + number), certificate=Certificate.BRIEF)
+                for number in range(2)
+            )
         ),
-        "http://captive-portal.example/",
-        "https://captive-portal.example/",
+        "https://clock-wrong-0.example/",
+        "https://clock-wrong-1.example/",
+        control=Control.DOWN,
+        clock="+365d",
+        reason="host.clock_suspect",
+        host={"clock_wrong": True, "clock_offset": None, "captive_portal": None},
     ),
     other(
         "inconclusive",

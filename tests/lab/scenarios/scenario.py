@@ -6,7 +6,8 @@ those apart whose access or resolver is not the usual one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tests.lab.spec import (
@@ -54,6 +55,10 @@ class Scenario:
     """More words on the command line."""
     fingerprints: str | None = None
     """The user's own file of fingerprints."""
+    clock: str | None = None
+    """How far the client's clock is off: `+365d`."""
+    host: Mapping[str, object] = field(default_factory=dict)
+    """What the run must have noted of its host."""
 
     @property
     def exit_status(self) -> int:

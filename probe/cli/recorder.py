@@ -1,0 +1,47 @@
+"""Between a run and its database: what is printed is on the disk before.
+
+Law: facts are recorded once, as soon as they are there. What is concluded from them, and what is known of the host, is
+recorded anew when it has changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from probe.classify import Ground
+from probe.model import Host, Result, Verdict
+from probe.store import Store, Writer
+
+
+@dataclass(slots=True, kw_only=True)
+class Recorder:
+    """Keeps the rows of one run."""
+
+    run_id: str
+    ground: Ground
+    store: Store
+    writer: Writer
+    _host: Host | None = None
+    _kept: dict[str, Verdict] = field(default_factory=dict)
+    """The verdicts that may change, by their measurements, as they are recorded."""
+
+    async def put(self, result: Result) -> None:
+        """Returns when it is on the disk."""
+        await self.note_host()  # first, since the verdict stands on it
+        key, verdict = result.measurement.id, result.verdict
+        before, self._kept[key] = self._kept.get(key), verdict
+        if before is None:
+            await self.writer.put(result)
+        elif before != verdict:
+            await asyncio.to_thread(self.store.add_verdicts, [verdict])
+
+    def forget(self, result: Result) -> None:
+        """It will not be put again."""
+        self._kept.pop(result.measurement.id, None)
+
+    async def note_host(self) -> None:
+        """Records what is known of the host by now."""
+        if self._host != self.ground.host:
+            self._host = self.ground.host
+            await asyncio.to_thread(self.store.set_host, self.run_id, self._host)

@@ -1,0 +1,111 @@
+"""A result is given at once, and for good once nothing that the run may learn of its host can change its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from probe.classify import Ground, classify
+from probe.failure import Failure as F
+from probe.model import Measurement, Result
+from probe.settling import Settling
+from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, ONLINE, REAL, REAL6, Saw, well, well_in_clear
+
+DONE = replace(well().measured(HTTPS, HERE), id="done")
+DARK = replace(Saw().dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT).measured(HTTPS, HERE), id="dark", bodies={"x": b"body"})
+PLAIN = replace(well_in_clear().measured(HTTP, HERE), id="plain")
+OVER_IPV6 = replace(Saw().dns(REAL6, kind="AAAA").tcp(REAL6, F.CONNECTION_RESET).measured(HTTPS, HERE), id="ipv6")
+_WELL = Saw().dns(REAL6, kind="AAAA").tcp(REAL6).tls(REAL6).http(REAL6)
+THEIRS, REACHED = _WELL.measured(HTTPS, CONTROL), replace(_WELL.measured(HTTPS, HERE), id="reached")
+
+
+class Story:
+    """A run, and what its sink was given: the measurement, whether for good, and the verdict's first reason."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[str, bool, str]] = []
+        self.results: list[Result] = []
+        self.ground = Ground(ONLINE)
+        self.settling = Settling(ground=self.ground, sink=self.sink)
+
+    async def sink(self, result: Result, settled: bool) -> None:
+        self.given.append((result.measurement.id, settled, result.verdict.reasons[0].code))
+        self.results.append(result)
+
+    async def add(self, mine: Measurement, *controls: Measurement) -> None:
+        self.ground.learn(mine, controls)
+        await self.settling.add(mine, controls)
+
+
+def test_what_proves_itself_is_settled_at_once() -> None:
+    story = Story()
+    asyncio.run(story.add(DONE))
+    assert story.given == [("done", True, "tls.verified_page")]
+
+
+def test_what_may_be_a_portals_doing_waits_for_a_proof() -> None:
+    async def run(story: Story) -> None:
+        await story.add(DARK)
+        await story.add(PLAIN)
+        assert [(each[0], each[1]) for each in story.given] == [("dark", False), ("plain", False)]
+        await story.add(DONE)
+
+    story = Story()
+    asyncio.run(run(story))
+    assert story.given[2:] == [
+        ("done", True, "tls.verified_page"),
+        ("dark", True, "control.none"),
+        ("plain", True, "control.none"),
+    ]
+
+
+def test_the_end_settles_the_rest() -> None:
+    async def run(story: Story) -> None:
+        story.ground.host = replace(story.ground.host, rewritten_to=(REAL,))
+        await story.add(DARK)
+        await story.settling.finish()
+        await story.settling.finish()
+
+    story = Story()
+    asyncio.run(run(story))
+    assert story.given == [("dark", False, "control.none"), ("dark", True, "host.captive_portal")]
+    assert story.ground.host.captive_portal is True
+    judged = story.results[-1]
+    assert judged.verdict == classify(judged.measurement, judged.controls, story.ground.host)
+    assert [bool(result.measurement.bodies) for result in story.results] == [True, False]  # they need be kept once
+
+
+def test_ipv6_is_waited_for_where_it_alone_could_tell() -> None:
+    async def run(story: Story) -> None:
+        assert story.settling.may_be_blocked(OVER_IPV6, [THEIRS])
+        await story.add(OVER_IPV6, THEIRS)
+        await story.add(REACHED)
+
+    story = Story()
+    asyncio.run(run(story))
+    assert story.given == [
+        ("ipv6", False, "host.ipv6_unproven"),
+        ("reached", True, "tls.verified_page"),
+        ("ipv6", True, "tcp.reset"),
+    ]
+
+
+def test_what_was_not_given_when_the_run_was_stopped_is_given_at_its_end() -> None:
+    async def run(story: Story) -> None:
+        adding = asyncio.create_task(story.add(DONE))
+        await asyncio.sleep(0)
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        story.settling.sink = story.sink
+        await story.settling.finish()
+
+    async def never(result: Result, settled: bool) -> None:
+        await asyncio.Event().wait()
+
+    story = Story()
+    story.settling.sink = never
+    asyncio.run(run(story))
+    assert story.given == [("done", True, "tls.verified_page")]

@@ -235,7 +235,10 @@ class Path:
     def could_look(self) -> bool:
         """Something was learned about the target: a resolver spoke of its name, and there was a way on from there."""
         asked, end = self.hops[0].dns, self.end
-        heard = not asked or any(row.failure is None or row.failure in OF_THE_NAME for row in asked)
+        # That there is no IPv6 address, where the question for IPv4 was not answered, is no word about the name.
+        heard = not asked or any(
+            row.failure is None or (row.failure in OF_THE_NAME and _asked_for(row, "A")) for row in asked
+        )
         stuck = bool(end.tcp) and all(row.failure in NO_WAY_OUT for row in end.tcp)
         untried = end.is_untried and self.measurement.target.scheme is not Scheme.DNS
         return bool(self.measurement.observations) and heard and not stuck and not untried
@@ -429,9 +432,8 @@ def _is_answered(row: Observation) -> bool:
 
 
 def _voice(path: Path) -> Voice:
-    measured = path.measurement
-    works = path.reached if path.could_look else None
-    return Voice(vantage=measured.vantage, measurement_id=measured.id, works=works)
+    said, works = path.measurement, path.reached if path.could_look else None
+    return Voice(vantage=said.vantage, measurement_id=said.id, works=works)
 
 
 def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ...]:

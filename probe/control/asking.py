@@ -21,6 +21,7 @@ from probe.control.wire import WireError, printable
 MOST_PROBLEMS = 20
 MOST_ADDRESSES = 8
 """Addresses seen here that a control is asked about with one target."""
+LEFT_BEHIND = "had not answered yet when it was no longer waited for"
 _LONGEST_SENTENCE = 300
 _MOST_CONNECTIONS = 256
 _IDLE_SECONDS = 2.0

@@ -21,7 +21,18 @@ import httpx
 
 from probe import __version__
 from probe.checks import NeutralGround
-from probe.control.asking import CAUGHT, Patience, Problems, checked, http_client, public, raw, reached, read
+from probe.control.asking import (
+    CAUGHT,
+    LEFT_BEHIND,
+    Patience,
+    Problems,
+    checked,
+    http_client,
+    public,
+    raw,
+    reached,
+    read,
+)
 from probe.control.wire import (
     HEALTH_PATH,
     LINES,
@@ -114,6 +125,7 @@ class ControlClient:
         self._problems = Problems(self.url)
         self._patience = Patience()
         self._description: Description | None = None
+        self._describing = asyncio.Lock()
         self._batch: dict[str, _Waiting] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._asking: dict[asyncio.Task[None], Mapping[str, _Waiting]] = {}
@@ -137,7 +149,7 @@ class ControlClient:
             self._timer.cancel()
         waiting = [each for batch in (self._batch, *self._asking.values()) for each in batch.values()]
         if any(not each.answer.done() for each in waiting):
-            self._problems.note("had not answered yet when it was no longer waited for")
+            self._problems.note(LEFT_BEHIND)
         for each in waiting:
             each.tell(None)
         for task in self._asking:
@@ -170,20 +182,26 @@ class ControlClient:
         Neutral ground has an address and a port. Nothing follows from a failure there, unless the same place answers
         under another name just before or after: it may be full, or another machine's.
         """
-        if self._description is not None:
+        async with self._describing:  # all who ask at once wait for one answer
+            if self._description is None and not self._patience.is_lost:
+                since = self._patience.clock()
+                try:
+                    self._description = await self._ask_for_description()
+                except CAUGHT as error:
+                    self._note_error(error)
+                    self._patience.waited_in_vain(since)
             return self._description
-        try:
-            async with asyncio.timeout(min(_DESCRIBE_SECONDS, self._deadline)):
-                async with self._http.stream("GET", self.url + HEALTH_PATH) as response:
-                    self._note_who(response)
-                    if response.status_code != httpx.codes.OK:
-                        raise WireError(f"status {response.status_code} of {HEALTH_PATH}")
-                    address, offset = reached(response), self._offset(response)
-                    self._description = read_health(await read(response, _MOST_BYTES_OF_HEALTH), address)
-            self.clock_offset = offset
-        except CAUGHT as error:
-            self._note_error(error)
-        return self._description
+
+    async def _ask_for_description(self) -> Description:
+        async with asyncio.timeout(min(_DESCRIBE_SECONDS, self._deadline)):
+            async with self._http.stream("GET", self.url + HEALTH_PATH) as response:
+                self._note_who(response)
+                if response.status_code != httpx.codes.OK:
+                    raise WireError(f"status {response.status_code} of {HEALTH_PATH}")
+                address, offset = reached(response), self._offset(response)
+                description = read_health(await read(response, _MOST_BYTES_OF_HEALTH), address)
+        self.clock_offset = offset
+        return description
 
     async def neutral_ground(self, scheme: Scheme) -> NeutralGround | None:
         """Where the control answers under any name: in clear for `http`, with TLS for any other scheme. None where

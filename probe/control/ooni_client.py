@@ -19,7 +19,7 @@ import msgspec
 
 from probe import __version__
 from probe.address import parse
-from probe.control.asking import CAUGHT, Patience, Problems, checked, http_client, public, read
+from probe.control.asking import CAUGHT, LEFT_BEHIND, Patience, Problems, checked, http_client, public, read
 from probe.control.wire import Description, WireError, decode
 from probe.identity import new_id
 from probe.model import DEFAULT_PORTS, Measurement, Scheme, Target, Vantage
@@ -66,6 +66,7 @@ class OoniClient:
         self._verify = verify
         self._problems = Problems(url)
         self._patience = Patience()
+        self._description: Description | None = None
         self._places = asyncio.Semaphore(_MOST_AT_ONCE)
         self._vantage = Vantage(name=f"ooni test helper {httpx.URL(self._endpoint).host}")
 
@@ -96,17 +97,14 @@ class OoniClient:
         page = page_of(target)
         if page is None:
             self._problems.note(f"cannot be asked about {_UNASKABLE[target.scheme]}")
-        if page is None or self._patience.is_lost:
             return None
         asked = public(addresses)
         async with self._places:
             since, started_at = self._patience.clock(), datetime.now(UTC)
-            helper = await self._ask(page, asked)
+            helper = None if self._patience.is_lost else await self._ask(page, asked)
             runtime = self._patience.clock() - since
-            if helper is None:
-                self._patience.waited_in_vain(since)
-                return None
-            self._patience.was_answered()
+        if helper is None:
+            return None
         hops = way_of(await here) if here is not None and page is target else (Hop(page, None),)
         found = control_of(
             _bounded(helper, page, asked),
@@ -123,15 +121,18 @@ class OoniClient:
 
     async def describe(self) -> Description | None:
         """That it is there: a helper says nothing of itself. None when it is not."""
-        try:
-            async with asyncio.timeout(min(_DESCRIBE_SECONDS, self._deadline)):
-                status, _ = await self._post(b"{}")
-            if status not in _ALIVE:
-                raise WireError(f"status {status}")
-        except CAUGHT as error:
-            self._problems.note_error(error)
-            return None
-        return Description(vantage=self._vantage)
+        if self._description is None and not self._patience.is_lost:
+            since = self._patience.clock()
+            try:
+                async with asyncio.timeout(min(_DESCRIBE_SECONDS, self._deadline)):
+                    status, _ = await self._post(b"{}")
+                if status not in _ALIVE:
+                    raise WireError(f"status {status}")
+                self._description = Description(vantage=self._vantage)
+            except CAUGHT as error:
+                self._problems.note_error(error)
+                self._patience.waited_in_vain(since)
+        return self._description
 
     @property
     def clock_offset(self) -> None:
@@ -146,23 +147,33 @@ class OoniClient:
         """A helper has none."""
 
     async def _ask(self, page: Target, addresses: Sequence[str]) -> Helper | None:
-        body = msgspec.json.encode(question(page, addresses))
+        since = self._patience.clock()
         try:
             async with asyncio.timeout(self._deadline):
-                status, answer = await self._post(body)
-                for _ in range(_TRIES - 1):
-                    if status != httpx.codes.SERVICE_UNAVAILABLE:
-                        break
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                    status, answer = await self._post(body)
-            if status != httpx.codes.OK:
-                raise WireError(f"status {status}")
-            helper = decode(answer, Helper)
-            if helper.dns is None or helper.http_request is None:
-                raise WireError("not a test helper's")
+                helper = await self._converse(msgspec.json.encode(question(page, addresses)))
         except CAUGHT as error:
             self._problems.note_error(error)
+            self._patience.waited_in_vain(since)
             return None
+        except asyncio.CancelledError:
+            self._problems.note(LEFT_BEHIND)
+            raise
+        self._patience.was_answered()
+        return helper
+
+    async def _converse(self, body: bytes) -> Helper:
+        """Raises WireError, and what httpx raises."""
+        status, answer = await self._post(body)
+        for _ in range(_TRIES - 1):
+            if status != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+            status, answer = await self._post(body)
+        if status != httpx.codes.OK:
+            raise WireError(f"status {status}")
+        helper = decode(answer, Helper)
+        if helper.dns is None or helper.http_request is None:
+            raise WireError("not a test helper's")
         return helper
 
     async def _post(self, body: bytes) -> tuple[int, bytes]:

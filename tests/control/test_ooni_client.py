@@ -212,9 +212,22 @@ def test_one_that_hangs_is_given_up_and_not_waited_for_again(monkeypatch: pytest
 
     async def body() -> None:
         async with hostile(hangs) as helper, OoniClient(f"ooni+{helper.url}", deadline=0.3) as client:
+            assert await asyncio.gather(*(client.measure(HTTPS) for _ in range(50))) == [None] * 50
             assert [await client.measure(HTTPS) for _ in range(50)] == [None] * 50
-            assert len(helper.exchanges) == 1
+            assert len(helper.exchanges) == 8, "those that were asked before it was noticed"
             assert "in time" in client.problems[0]
+            assert await client.describe() is None
+            assert len(helper.exchanges) == 8
+
+
+def test_one_that_is_left_behind_is_told() -> None:
+    async def body() -> None:
+        async with hostile(hangs) as helper, OoniClient(f"ooni+{helper.url}") as client:
+            asking = asyncio.create_task(client.measure(HTTPS))
+            await asyncio.sleep(0.1)
+            asking.cancel()
+            await asyncio.wait((asking,))
+            assert "not answered yet" in client.problems[0]
 
     asyncio.run(body())
 

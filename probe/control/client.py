@@ -255,7 +255,7 @@ class ControlClient:
             if busy and isinstance(error, TimeoutError):
                 self._problems.note("is too busy")
             else:
-                self._problems.note_error(error)
+                self._note_error(error)
         finally:
             if not any(waiting.answer.done() for waiting in batch.values()):
                 self._patience.waited_in_vain(since)

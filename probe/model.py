@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from probe.failure import Failure
-from probe.words import Certainty, Confidence, Experiment, Method, Outcome, Role, Scheme, StepName
+from probe.words import Certainty, Confidence, Experiment, Method, Outcome, ProtocolName, Role, Scheme, StepName
 
 __all__ = [
     "DEFAULT_PORTS",
@@ -25,12 +25,14 @@ __all__ = [
     "DnsRecord",
     "Endpoint",
     "Experiment",
+    "GreetingDetail",
     "Host",
     "HttpDetail",
     "Measurement",
     "Method",
     "Observation",
     "Outcome",
+    "ProtocolName",
     "Reason",
     "Result",
     "Role",
@@ -52,13 +54,15 @@ class Target:
     """One thing to check. Two targets are the same when their `name` is the same."""
 
     scheme: Scheme
-    """`dns`, `tcp`, `tls`, `http` or `https`."""
+    """`dns`, `tcp`, `tls`, `http`, `https` or `udp`."""
     host: str
     """Lower-case, IDNA-encoded host name, or an IP address in its shortest spelling."""
     port: int | None
     """Absent for `dns://` only."""
     path: str = "/"
     """Path and query, for http and https."""
+    speaks: ProtocolName | None = None
+    """The protocol in which it is spoken to, once it is reached; absent where reaching it is all that is done."""
     service: str | None = None
     """The id of the service it belongs to (the stem of its file in `targets/`)."""
     role: Role | None = None
@@ -70,11 +74,11 @@ class Target:
 
     @property
     def name(self) -> str:
-        """The target as it is written: `https://host/path`, `tcp://host:port`, `dns://host`."""
+        """The target as it is written: `https://host/path`, `tcp://host:port`, `udp://host:port`, `dns://host`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         if self.scheme is Scheme.DNS:
             return f"dns://{host}"
-        if self.scheme in (Scheme.TCP, Scheme.TLS):
+        if self.scheme in (Scheme.TCP, Scheme.TLS, Scheme.UDP):
             return f"{self.scheme}://{host}:{self.port}"
         port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
@@ -182,7 +186,7 @@ class DnsDetail:
     resolver_port: int
     """Its port."""
     transport: str
-    """`udp` or `tcp`."""
+    """`udp` or `tcp`; of a greeting also `tls`."""
     response: int = 1
     """1 for the first answer to this query, 2 for a second one to the same query, and so on."""
     rcode: str | None = None
@@ -264,6 +268,8 @@ class HttpDetail:
     """Bytes of the decoded body as far as it was read."""
     body_truncated: bool = False
     """The body was longer than what is read."""
+    recognised: bool | None = None
+    """Whether the answer is one in the protocol of the target; absent where a page may be anything."""
 
     @property
     def location(self) -> str | None:
@@ -273,13 +279,33 @@ class HttpDetail:
         return next((value for name, value in self.headers if name == "location"), None)
 
 
-Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GreetingDetail:
+    """The first bytes in a protocol, and the first answer to them."""
+
+    address: str
+    port: int
+    transport: str
+    """`tcp`, `tls` or `udp`."""
+    protocol: ProtocolName
+    """The protocol that was spoken."""
+    bytes_sent: int = 0
+    """How much was said."""
+    bytes_received: int = 0
+    """How much came back, as far as it was read."""
+    first_bytes: str | None = None
+    """The beginning of what came back, at most 64 bytes, hexadecimal."""
+    recognised: bool = False
+
+
+Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail | GreetingDetail
 
 DETAILS: Mapping[StepName, type[Detail]] = {
     StepName.DNS: DnsDetail,
     StepName.TCP: TcpDetail,
     StepName.TLS: TlsDetail,
     StepName.HTTP: HttpDetail,
+    StepName.GREETING: GreetingDetail,
 }
 STEP_OF: Mapping[type[Detail], StepName] = {detail: step for step, detail in DETAILS.items()}
 

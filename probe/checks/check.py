@@ -11,11 +11,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from probe.address import parse
+from probe.checks.protocols import opening_of, page_of
 from probe.checks.together import together
 from probe.failure import Failure
 from probe.identity import new_id
 from probe.model import Measurement, Scheme, Target, Vantage
-from probe.steps import dns, http, tcp, tls
+from probe.steps import dns, greeting, http, tcp, tls
 from probe.steps.network import Network
 from probe.steps.step import Attempt, Journal
 from probe.steps.stream import Stream
@@ -116,7 +117,27 @@ def onward_from(target: Target, location: str) -> Target | None:
 
 async def ask_for_page(attempt: Attempt, stream: Stream, target: Target) -> http.Response | None:
     """One exchange about a target's page."""
-    return await http.fetch(attempt, stream, target.name, lambda location: onward_from(target, location) is not None)
+    return await http.fetch(
+        attempt,
+        stream,
+        target.name,
+        lambda location: onward_from(target, location) is not None,
+        recognise=page_of(target),
+    )
+
+
+async def greet(attempt: Attempt, stream: Stream, target: Target) -> bool:
+    """Speaks to a target in its protocol; True when it is answered, or when nothing is known to be said."""
+    opening = opening_of(target, attempt.network)
+    return opening is None or await greeting.greet(attempt, stream, opening)
+
+
+async def greet_by_datagram(attempt: Attempt, address: str, target: Target, timeout: float) -> bool:
+    """Speaks to a target in one datagram, and waits for the answer."""
+    opening = opening_of(target, attempt.network)
+    assert opening is not None, "a target over UDP speaks something"
+    assert target.port is not None, "only dns:// has no port"
+    return await greeting.greet_by_datagram(attempt, address, target.port, opening, timeout)
 
 
 async def check_name(visit: Visit) -> None:
@@ -125,13 +146,21 @@ async def check_name(visit: Visit) -> None:
 
 
 async def check_port(visit: Visit) -> None:
-    """`tcp://`: does anything at the port accept?"""
+    """`tcp://`: does anything at the port accept, and answer in the protocol where one is known?"""
     await reach_all(visit)
+    await greet_all(visit)
 
 
 async def check_handshake(visit: Visit) -> None:
-    """`tls://`: is the name answered with a good certificate?"""
+    """`tls://`: is the name answered with a good certificate, and then in the protocol where one is known?"""
     await reach_all(visit)
+    await greet_all(visit)
+
+
+async def check_datagram(visit: Visit) -> None:
+    """`udp://`: is a datagram answered in the protocol? Nothing is reached before something is said."""
+    addresses = await destinations(visit)
+    await together(*(_greet_by_datagrams(visit, address) for address in addresses))
 
 
 async def check_page(visit: Visit) -> http.Response | None:
@@ -148,6 +177,7 @@ CHECKS: Mapping[Scheme, Callable[[Visit], Awaitable[http.Response | None]]] = {
     Scheme.TLS: check_handshake,
     Scheme.HTTP: check_page,
     Scheme.HTTPS: check_page,
+    Scheme.UDP: check_datagram,
 }
 
 _SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
@@ -180,10 +210,15 @@ async def _ask(visit: Visit, query_type: str, first: int = 1) -> dns.Answer:
 
 async def reach_all(visit: Visit) -> None:
     """Opens a stream to each address of the target that can be reached."""
+    addresses = await destinations(visit)
+    await together(*(_try_to_reach(visit, address) for address in addresses))
+
+
+async def destinations(visit: Visit) -> list[str]:
+    """The addresses to go to: the target's own, and those that another vantage point asked for."""
     own = await resolve(visit)
     visit.extra = [address for address in visit.extra if address not in own]
-    addresses = choose([*own, *visit.extra], visit)
-    await together(*(_try_to_reach(visit, address) for address in addresses))
+    return choose([*own, *visit.extra], visit)
 
 
 async def _try_to_reach(visit: Visit, address: str) -> None:
@@ -215,6 +250,31 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
 
 def _alpn(target: Target) -> tuple[str, ...]:
     return tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+
+
+async def greet_all(visit: Visit) -> None:
+    """Speaks to the target on every stream, since at each address somebody else may answer."""
+    await together(*(_try_to_greet(visit, stream) for stream in tuple(visit.streams)))
+
+
+async def _try_to_greet(visit: Visit, stream: Stream) -> None:
+    """A failure is tried again on a fresh connection."""
+    good = await greet(visit.attempt(), stream, visit.target)
+    for number in range(2, visit.network.attempts + 1):
+        if good:
+            return
+        await asyncio.sleep(visit.network.pause)
+        again = await reach(visit, stream.address, number)
+        good = again is not None and await greet(visit.attempt(number), again, visit.target)
+
+
+async def _greet_by_datagrams(visit: Visit, address: str) -> None:
+    """A lost datagram is common: it is sent again as a question to a resolver is, and as long."""
+    for number, timeout in enumerate(visit.network.timeouts.dns, start=1):
+        if number > 1:
+            await asyncio.sleep(visit.network.pause)
+        if await greet_by_datagram(visit.attempt(number), address, visit.target, timeout):
+            return
 
 
 async def exchange(visit: Visit, streams: Sequence[Stream]) -> http.Response | None:

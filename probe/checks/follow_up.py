@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from probe.address import parse
-from probe.checks.check import ask_for_page, onward_from
+from probe.checks.check import ask_for_page, greet, greet_by_datagram, onward_from
 from probe.classify import Case, Hop, Layer
 from probe.model import Experiment, Host, Measurement, Scheme, Target, TcpDetail
 from probe.steps import dns, tcp, tls
@@ -166,6 +166,8 @@ async def _visit(inquiry: Inquiry, experiment: Experiment, address: str, target:
     came to an answer, be it with a certificate for another name."""
     target, attempt = target or inquiry.target, inquiry.attempt(experiment)
     assert target.port is not None, "dns:// ends at its question"
+    if target.scheme is Scheme.UDP:
+        return await greet_by_datagram(attempt, address, target, attempt.network.timeouts.dns[-1])
     stream = await tcp.connect(attempt, address, target.port)
     if stream is None:
         return False
@@ -184,6 +186,8 @@ async def _converse(attempt: Attempt, stream: Stream, target: Target) -> None:
             return
     if target.scheme in (Scheme.HTTP, Scheme.HTTPS):
         await ask_for_page(attempt, stream, target)
+    else:
+        await greet(attempt, stream, target)
 
 
 def _failing_address(hop: Hop) -> str | None:

@@ -5,13 +5,13 @@ Law: pure. A condition about interference holds only where the control got past 
 
 from __future__ import annotations
 
+from probe.classify.addresses import addresses_of
 from probe.classify.facts import (
     CERTIFICATE_FAILURES,
     TIMEOUTS,
     Case,
     Hop,
     Layer,
-    addresses_of,
     ids,
     is_impatient,
 )
@@ -22,7 +22,7 @@ from probe.model import HttpDetail, Observation, Scheme, TlsDetail
 Evidence = tuple[int, ...]
 
 _REFUSALS = frozenset({401, 403, 429, 451, 503})
-_UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
+UNREACHABLE = frozenset({Failure.HOST_UNREACHABLE, Failure.PERMISSION_DENIED, Failure.NETWORK_RESET})
 _NO_WAY_OUT = frozenset({Failure.NETWORK_UNREACHABLE, Failure.NETWORK_DOWN, Failure.ADDRESS_NOT_AVAILABLE})
 CUT = frozenset({Failure.CONNECTION_RESET, Failure.CONNECTION_ABORTED})
 
@@ -47,7 +47,9 @@ def has_no_route(case: Case) -> Evidence | None:
     hop = case.end
     if hop.is_untried and _scheme(case) is not Scheme.DNS:
         return ids(hop.dns)
-    return when(hop.failed is Layer.TCP and all(row.failure in _NO_WAY_OUT for row in hop.tcp), hop.tcp)
+    rows = hop.tcp if hop.failed is Layer.TCP else hop.greeting
+    gone = hop.failed in (Layer.TCP, Layer.GREETING) and all(row.failure in _NO_WAY_OUT for row in rows)
+    return when(gone, rows)
 
 
 def clock_is_wrong(case: Case) -> Evidence | None:
@@ -118,25 +120,25 @@ def is_same_page(case: Case) -> Evidence | None:
 
 
 def dns_fails_everywhere(case: Case) -> Evidence | None:
-    return _fails_everywhere(case, Layer.DNS)
+    return fails_everywhere(case, Layer.DNS)
 
 
 def tcp_fails_everywhere(case: Case) -> Evidence | None:
-    return _fails_everywhere(case, Layer.TCP)
+    return fails_everywhere(case, Layer.TCP)
 
 
 def tls_fails_everywhere(case: Case) -> Evidence | None:
-    return _fails_everywhere(case, Layer.TLS)
+    return fails_everywhere(case, Layer.TLS)
 
 
 def http_fails_everywhere(case: Case) -> Evidence | None:
     loops = all(path.has_unfollowed_redirect for path in case.controls)
     if case.control_reached is False and loops and not case.mine.reached:
         return when(True, case.end.http)
-    return _fails_everywhere(case, Layer.HTTP)
+    return fails_everywhere(case, Layer.HTTP)
 
 
-def _fails_everywhere(case: Case, layer: Layer) -> Evidence | None:
+def fails_everywhere(case: Case, layer: Layer) -> Evidence | None:
     ends = {path.end.failed for path in case.controls}
     return when(case.control_reached is False and ends == {layer}, case.end.failures)
 
@@ -199,7 +201,7 @@ def _one_type_forged(case: Case, forged: str, other: str) -> Evidence | None:
 
 def dns_wrong_address(case: Case) -> Evidence | None:
     hop = case.end
-    failed = hop.failed in (Layer.TCP, Layer.TLS, Layer.HTTP) or _likeness(case) is Likeness.OTHER
+    failed = hop.failed not in (None, Layer.DNS) or _likeness(case) is Likeness.OTHER
     if not failed or not case.their_addresses or not case.forged_addresses:
         return None
     return (*ids(row for row in hop.dns if _answers(row)), *ids(hop.failures or hop.http))
@@ -251,7 +253,7 @@ def tcp_refused(case: Case) -> Evidence | None:
 
 
 def tcp_unreachable(case: Case) -> Evidence | None:
-    return _tcp_fails(case, *_UNREACHABLE)
+    return _tcp_fails(case, *UNREACHABLE)
 
 
 def _tcp_fails(case: Case, *words: Failure) -> Evidence | None:

@@ -6,8 +6,9 @@ Law: pure. An experiment counts for what it changed: what still fails, and what 
 from __future__ import annotations
 
 from probe.classify import conditions as c
+from probe.classify.addresses import addresses_in, addresses_of
 from probe.classify.conditions import Evidence
-from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_in, addresses_of, ids, is_impatient
+from probe.classify.facts import TIMEOUTS, Case, Layer, ids, is_impatient
 from probe.failure import Failure
 from probe.model import Experiment, TlsDetail
 
@@ -22,6 +23,8 @@ def works_again(case: Case) -> Evidence | None:
         return None
     if failed is Layer.DNS:
         works = bool(addresses_of(again.dns) & case.their_addresses)
+    elif again.greeting:
+        works = bool(again.answered)
     elif case.end.http or any(peer.http for peer in case.peers):
         works = bool(again.pages)
     else:

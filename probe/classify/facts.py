@@ -11,9 +11,21 @@ from enum import StrEnum
 from functools import cached_property
 
 from probe.address import is_global, parse
+from probe.classify.addresses import addresses_in, addresses_of, addresses_where_good
 from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
-from probe.model import DnsDetail, Experiment, Host, HttpDetail, Measurement, Observation, Scheme, TcpDetail, TlsDetail
+from probe.model import (
+    DnsDetail,
+    Experiment,
+    GreetingDetail,
+    Host,
+    HttpDetail,
+    Measurement,
+    Observation,
+    Scheme,
+    TcpDetail,
+    TlsDetail,
+)
 
 CERTIFICATE_FAILURES = frozenset(
     {Failure.SSL_INVALID_CERTIFICATE, Failure.SSL_INVALID_HOSTNAME, Failure.SSL_UNKNOWN_AUTHORITY}
@@ -32,6 +44,7 @@ class Layer(StrEnum):
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
+    GREETING = "greeting"
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,10 @@ class Hop:
         return self._of(HttpDetail)
 
     @cached_property
+    def greeting(self) -> tuple[Observation, ...]:
+        return self._of(GreetingDetail)
+
+    @cached_property
     def addresses(self) -> frozenset[str]:
         """Where the name leads, by the first answers; the address itself where the target is one."""
         if parse(self.host) is not None:
@@ -80,7 +97,8 @@ class Hop:
 
     @cached_property
     def port(self) -> int | None:
-        return next((row.detail.port for row in self.tcp if isinstance(row.detail, TcpDetail)), None)
+        rows = (*self.tcp, *self.greeting)
+        return next((row.detail.port for row in rows if isinstance(row.detail, TcpDetail | GreetingDetail)), None)
 
     @cached_property
     def connected(self) -> frozenset[str]:
@@ -90,6 +108,11 @@ class Hop:
     def secured(self) -> frozenset[str]:
         """Addresses that completed a handshake with a good certificate."""
         return addresses_where_good(self.tls)
+
+    @cached_property
+    def answered(self) -> frozenset[str]:
+        """Addresses that answered a greeting in its protocol."""
+        return addresses_in(row for row in self.greeting if getattr(row.detail, "recognised", False))
 
     @cached_property
     def page(self) -> HttpDetail | None:
@@ -108,7 +131,7 @@ class Hop:
     @cached_property
     def is_untried(self) -> bool:
         """There are public addresses, and yet none was tried: this host has no Internet of their family."""
-        return bool(self.public) and not self.tcp
+        return bool(self.public) and not self.tcp and not self.greeting
 
     @cached_property
     def failed(self) -> Layer | None:
@@ -121,6 +144,8 @@ class Hop:
             return Layer.TLS
         if self.http and self.page is None:
             return Layer.HTTP
+        if self.greeting and not self.answered & self.addresses:
+            return Layer.GREETING
         return None
 
     @cached_property
@@ -181,7 +206,7 @@ class Path:
 
     @cached_property
     def reached(self) -> bool:
-        """Every layer worked, up to a page that is no redirect where pages are asked for."""
+        """Every layer that was tried worked, up to a page that is no redirect where pages are asked for."""
         if self.end.failed is not None or self.has_unfollowed_redirect:
             return False
         scheme = self.measurement.target.scheme
@@ -189,7 +214,8 @@ class Path:
             return bool(self.end.public)
         if scheme in (Scheme.HTTP, Scheme.HTTPS):
             return self.end.page is not None
-        return bool(self.end.secured if scheme is Scheme.TLS else self.end.connected)
+        deepest = {Scheme.TLS: self.end.secured, Scheme.UDP: self.end.answered}
+        return bool(deepest.get(scheme, self.end.connected))
 
     @cached_property
     def is_authenticated(self) -> bool:
@@ -242,8 +268,8 @@ class Case:
 
     @cached_property
     def tested(self) -> frozenset[str]:
-        """Addresses of the last hop to which a control connected, or tried to."""
-        return addresses_in(row for peer in self.peers for row in peer.tcp)
+        """Addresses of the last hop to which a control connected, or tried to, or sent a datagram."""
+        return addresses_in(row for peer in self.peers for row in (*peer.tcp, *peer.greeting))
 
     @cached_property
     def reachable(self) -> frozenset[str]:
@@ -279,8 +305,9 @@ class Case:
         theirs = addresses_of(row for peer in self.peers for row in peer.dns if _asked_for(row, query_type))
         if not ours or not theirs or ours & theirs:
             return frozenset()
-        tried = addresses_in(self.end.tcp) & self.tested if theirs & self.working else frozenset()
-        dead = tried - self.working - self.end.secured - frozenset(self.end.pages)
+        here = addresses_in((*self.end.tcp, *self.end.greeting))
+        tried = here & self.tested if theirs & self.working else frozenset()
+        dead = tried - self.working - self.end.secured - frozenset(self.end.pages) - self.end.answered
         return ours if all(address in dead or address not in self.end.public for address in ours) else frozenset()
 
     @cached_property
@@ -313,34 +340,15 @@ class Case:
 
 
 def working_addresses(hop: Hop) -> frozenset[str]:
-    """Addresses at which a hop's service answers as itself: with a good certificate, or with the page that its own
-    addresses give. Over plain TCP nothing shows that, since anybody's server accepts a connection."""
+    """Addresses at which a hop's service answers as itself: in its protocol, with a good certificate, or with the page
+    that its own addresses give. A plain TCP connect does not show that, since anybody's server accepts one."""
+    if hop.greeting:
+        return hop.answered
     if hop.tls:
         return hop.secured
     if hop.page is None:
         return frozenset()
     return frozenset(address for address, page in hop.pages.items() if compare(page, hop.page) is Likeness.SAME)
-
-
-def addresses_of(rows: Iterable[Observation]) -> frozenset[str]:
-    """The addresses in DNS answers."""
-    return frozenset(
-        record.value
-        for row in rows
-        if isinstance(row.detail, DnsDetail)
-        for record in row.detail.answers
-        if record.type == row.detail.query_type
-    )
-
-
-def addresses_in(rows: Iterable[Observation]) -> frozenset[str]:
-    """The addresses of TCP or TLS rows."""
-    return frozenset(row.detail.address for row in rows if isinstance(row.detail, TcpDetail | TlsDetail))
-
-
-def addresses_where_good(rows: Iterable[Observation]) -> frozenset[str]:
-    """The addresses of TCP or TLS rows without a failure."""
-    return addresses_in(row for row in rows if row.failure is None)
 
 
 def ids(rows: Iterable[Observation]) -> tuple[int, ...]:
@@ -367,10 +375,10 @@ def _is_answered(row: Observation) -> bool:
 
 
 def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ...]:
-    """Public addresses that only we were given for the target's own name, unless a good certificate speaks for them:
-    whether the service is there for the control as well is worth a second question."""
+    """Public addresses that only we were given for the target's own name, unless a good certificate or an answer in
+    its protocol speaks for them: whether the service is there for the control as well is worth a second question."""
     path = Path(mine)
     here, there = path.hops[0], Path(control).hops[0]
     if path.is_authenticated and not here.tls:
         return ()
-    return tuple(sorted(here.public - there.public - here.secured))
+    return tuple(sorted(here.public - there.public - (here.answered if here.greeting else here.secured)))

@@ -30,6 +30,7 @@ _AT = {
     Layer.TCP: "No connection to {host} could be made",
     Layer.TLS: "No secure connection to {host} could be made",
     Layer.HTTP: "No page came from {host}",
+    Layer.GREETING: "No answer in its protocol came from {host}",
 }
 
 
@@ -57,6 +58,7 @@ def words(case: Case) -> dict[str, str]:
         "target_host": target.host,
         "port": str(hop.port or target.port or ""),
         "addresses": " and ".join(sorted(hop.addresses)[:3]) or "no address",
+        "protocol": str(target.speaks or "unknown"),
         "status": str(page.status) if page else "none",
         "problem": _problem(case),
         "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",
@@ -81,4 +83,6 @@ def _what_failed(case: Case) -> str:
         return f"{host} answered, but not in a way that proves who it is"
     if hop.failed is Layer.DNS and hop.addresses:
         return f"The resolver sends {host} to an address where no public service can be"
+    if hop.failed is Layer.GREETING and hop.failure is None:
+        return f"{host} answered, but not in its protocol"
     return f"{_AT[hop.failed].format(host=host)} ({plain(hop.failure)})"

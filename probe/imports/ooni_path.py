@@ -18,6 +18,7 @@ from probe.model import (
     STEP_OF,
     DnsDetail,
     Experiment,
+    GreetingDetail,
     HttpDetail,
     Observation,
     Scheme,
@@ -292,3 +293,5 @@ def _operation(row: Row) -> tuple[object, ...]:
             return ("tls", tls.address, tls.port, tls.server_name)
         case HttpDetail() as http:
             return (http.address, http.url, http.method)
+        case GreetingDetail() as greeting:
+            return ("greeting", greeting.address, greeting.port, greeting.transport)

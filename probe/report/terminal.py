@@ -11,6 +11,7 @@ from probe.classify import plain
 from probe.form import time_text
 from probe.model import (
     DnsDetail,
+    GreetingDetail,
     HttpDetail,
     Measurement,
     Observation,
@@ -134,3 +135,19 @@ def _story(row: Observation) -> str:
             length = f"{http.body_length} bytes" + (" and more" if http.body_truncated else "")
             told = "; ".join(filter(None, (ended if row.failure else "", seen, length if http.status else "")))
             return f"asked {http.address} for {safe(http.url)}: {told}"
+        case GreetingDetail() as greeting:
+            return f"spoke {greeting.protocol} to {_place(greeting)}: {_answer(row, greeting)}"
+
+
+def _place(greeting: GreetingDetail) -> str:
+    return f"{safe(greeting.address, 60)} port {greeting.port} over {safe(greeting.transport, 10).upper()}"
+
+
+def _answer(row: Observation, greeting: GreetingDetail) -> str:
+    """What became of a greeting, with the beginning of an answer that is not the protocol's."""
+    if row.failure is not None:
+        came = f" after {greeting.bytes_received} bytes" if greeting.bytes_received else ""
+        return f"{plain(row.failure)} [{row.failure}]{came}"
+    if greeting.recognised:
+        return f"answered ({greeting.bytes_received} bytes)"
+    return f"answered otherwise: {safe(greeting.first_bytes or '', 128)}"

@@ -36,11 +36,14 @@ class Timeouts:
     tcp: float = 10.0
     tls: float = 10.0
     http: float = 15.0
+    greeting: float = 10.0
+    """Over a stream. A greeting by datagram is tried as often, and waited for as long, as a question over UDP."""
 
     @classmethod
     def of(cls, seconds: float) -> Timeouts:
         """Deadlines for a user who says "at most this many seconds for an operation"."""
-        return cls(dns=tuple(min(each, seconds) for each in cls().dns), tcp=seconds, tls=seconds, http=seconds)
+        dns = tuple(min(each, seconds) for each in cls().dns)
+        return cls(dns=dns, tcp=seconds, tls=seconds, http=seconds, greeting=seconds)
 
 
 def has_route(address: Address) -> bool:

@@ -31,7 +31,7 @@ CREATE INDEX "idx_target_host"
 CREATE INDEX "idx_target_service"
     ON "target" ("service");
 
-CREATE UNIQUE INDEX unique_target ON target (name, ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''));
+CREATE UNIQUE INDEX unique_target ON target (name, ifnull(speaks, x''), ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''));
 
 CREATE UNIQUE INDEX unique_vantage ON vantage (name, country, asn, ifnull(network, x''));
 
@@ -107,8 +107,13 @@ CREATE TABLE "control_observation" (
    "body_sha256" TEXT,
    "body_length" INTEGER,
    "body_truncated" INTEGER,
+   "recognised" INTEGER,
+   "protocol" TEXT,
+   "bytes_sent" INTEGER,
+   "bytes_received" INTEGER,
+   "first_bytes" TEXT,
    PRIMARY KEY ("measurement_id", "id"),
-   CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'greeting'))
 );
 
 CREATE TABLE "measurement" (
@@ -164,8 +169,13 @@ CREATE TABLE "observation" (
    "body_sha256" TEXT,
    "body_length" INTEGER,
    "body_truncated" INTEGER,
+   "recognised" INTEGER,
+   "protocol" TEXT,
+   "bytes_sent" INTEGER,
+   "bytes_received" INTEGER,
+   "first_bytes" TEXT,
    PRIMARY KEY ("measurement_id", "id"),
-   CHECK (step IN ('dns', 'tcp', 'tls', 'http'))
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'greeting'))
 );
 
 CREATE TABLE "reason" (
@@ -197,11 +207,13 @@ CREATE TABLE "target" (
    "host" TEXT NOT NULL,
    "port" INTEGER,
    "path" TEXT NOT NULL,
+   "speaks" TEXT,
    "service" TEXT,
    "role" TEXT,
    "certainty" TEXT NOT NULL,
    "retired" TEXT,
-   CHECK (scheme IN ('dns', 'tcp', 'tls', 'http', 'https')),
+   CHECK (scheme IN ('dns', 'tcp', 'tls', 'http', 'https', 'udp')),
+   CHECK (speaks IN ('xmpp', 'stun', 'mtproto', 'mqtt', 'newgetdns')),
    CHECK (certainty IN ('documented', 'reported', 'unverified'))
 );
 

@@ -1,7 +1,8 @@
 """Measurements under way and those still fresh: however many ask for the same, it is measured once.
 
-Law: the same is the same target with the same additional public addresses. An answer is fresh for `ttl` seconds
-after it came; a failure of this control's own is an answer for those who wait, and is never kept.
+Law: the same is the same target, spoken to in the same protocol, with the same additional public addresses. An answer
+is fresh for `ttl` seconds after it came; a failure of this control's own is an answer for those who wait, and is
+never kept.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from probe.model import Measurement, Target
+from probe.model import Measurement, ProtocolName, Target
 from probe.steps.errors import HostExhaustedError
 
 MOST_KEPT = 10_000
 
-Key = tuple[str, tuple[str, ...]]
+Key = tuple[str, ProtocolName | None, tuple[str, ...]]
 Measure = Callable[[Target, tuple[str, ...]], Awaitable[Measurement]]
 
 _log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Measurements:
     def ask(self, target: Target, addresses: tuple[str, ...]) -> asyncio.Future[Answer]:
         """The answer, now or later. Shared with others: wait for it with `asyncio.wait`, never cancel it."""
         self._drop_stale()
-        key = (target.name, tuple(sorted(addresses)))
+        key = (target.name, target.speaks, tuple(sorted(addresses)))
         shared = self._under_way.get(key)
         if shared is not None:
             self.hits += 1
@@ -111,7 +112,7 @@ class Measurements:
         return future
 
     async def _answer(self, key: Key, target: Target, future: asyncio.Future[Answer]) -> None:
-        answer = await self._attempt(target, key[1])
+        answer = await self._attempt(target, key[-1])
         del self._under_way[key]
         if isinstance(answer, Measurement):
             self._kept[key] = _Kept(answer, self.clock() + self.ttl)

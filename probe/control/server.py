@@ -11,7 +11,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -118,12 +118,14 @@ class Control:
         text = metrics_text(self.requests, made=kept.made, hits=kept.hits, in_flight=kept.in_flight)
         return PlainTextResponse(text, media_type=TEXT)
 
-    def _admit(self, text: str, may: Listed) -> Target:
+    def _admit(self, text: str, may: Listed, speaks: str | None = None) -> Target:
         """The target that is meant, if it may be measured. Raises RefusedError."""
         try:
             target = parse_one(text)
         except TargetError as error:
             raise RefusedError(400, printable(str(error), _LONGEST_REASON)) from None
+        if speaks is not None:
+            target = replace(target, speaks=limits.protocol(speaks, target))
         limits.check_reachable(target, self.settings.ports)
         if not may(target):
             raise RefusedError(403, _NOT_LISTED)
@@ -140,7 +142,7 @@ class Control:
         refused: list[bytes] = []
         for ask in asks:
             try:
-                target, addresses = self._admit(ask.target, may), self._admit_addresses(ask)
+                target, addresses = self._admit(ask.target, may, ask.speaks), self._admit_addresses(ask)
             except RefusedError as error:
                 refused.append(error_line(printable(ask.target, _LONGEST_ECHO), str(error)))
                 continue

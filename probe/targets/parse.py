@@ -22,6 +22,7 @@ _FORMS = "give a domain, http(s)://host/path, tcp://host:port, tls://host:port, 
 _REDIRECTING = frozenset({Scheme.HTTP, Scheme.HTTPS})
 # A datagram is answered only when it says something: of what a service may speak over UDP, STUN is what we can say.
 _SPOKEN_UNASKED = {Scheme.UDP: ProtocolName.STUN}
+_USUAL_PORTS = {Scheme.UDP: 3478}
 
 
 class TargetError(ValueError):
@@ -99,7 +100,8 @@ def _with_port(text: str, scheme: Scheme, host: str, port: int | None, parts: Sp
             raise TargetError(text, "dns:// wants a name, and this is an address")
         return Target(scheme=scheme, host=host, port=None)
     if port is None:
-        raise TargetError(text, f"the port is missing; give {scheme}://{host}:443, or another port")
+        usual = _USUAL_PORTS.get(scheme, 443)
+        raise TargetError(text, f"the port is missing; give {scheme}://{host}:{usual}, or another port")
     return Target(scheme=scheme, host=host, port=port, speaks=_SPOKEN_UNASKED.get(scheme))
 
 

@@ -94,7 +94,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("tcp://line.me", "the port is missing; give tcp://line.me:443"),
     ("tls://line.me", "the port is missing; give tls://line.me:443"),
     ("tcp://line.me:80/path", "has no path"),
-    ("udp://line.me", "the port is missing; give udp://line.me:443"),
+    ("udp://line.me", "the port is missing; give udp://line.me:3478"),
     ("udp://line.me:3478/path", "has no path"),
     ("tls://line.me:443/?q", "has no path"),
     ("dns://line.me:53", "dns:// has no port"),

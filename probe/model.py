@@ -76,12 +76,8 @@ class Target:
     def name(self) -> str:
         """The target as it is written: `https://host/path`, `tcp://host:port`, `udp://host:port`, `dns://host`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        if self.scheme is Scheme.DNS:
-            return f"dns://{host}"
-        if self.scheme in (Scheme.TCP, Scheme.TLS, Scheme.UDP):
-            return f"{self.scheme}://{host}:{self.port}"
-        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}"
+        port = "" if self.port in (None, DEFAULT_PORTS.get(self.scheme)) else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path if self.scheme in DEFAULT_PORTS else ''}"
 
 
 DEFAULT_PORTS: Mapping[Scheme, int] = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
@@ -165,12 +161,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsRecord:
-    """One resource record of an answer section."""
+    """One resource record of an answer section; of an address with its network, where the user's databases know it."""
 
     name: str
     type: str
     value: str
     ttl: int
+    asn: int | None = None
+    network: str | None = None
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +185,7 @@ class DnsDetail:
     resolver_port: int
     """Its port."""
     transport: str
-    """`udp` or `tcp`; of a greeting also `tls`."""
+    """`udp` or `tcp`; of a greeting also `tls`, for one inside TLS."""
     response: int = 1
     """1 for the first answer to this query, 2 for a second one to the same query, and so on."""
     rcode: str | None = None
@@ -194,7 +193,7 @@ class DnsDetail:
     flags: tuple[str, ...] = ()
     """Header flags that were set: `QR`, `AA`, `TC`, `RD`, `RA`, `AD`, `CD`."""
     answers: tuple[DnsRecord, ...] = ()
-    """The records of the answer section, each with name, type, value and TTL in seconds."""
+    """The records of the answer section: name, type, value, TTL in seconds; of an address ASN, network and country."""
     answers_truncated: bool = False
     """The answer held more records than are kept."""
 
@@ -286,7 +285,6 @@ class GreetingDetail:
     address: str
     port: int
     transport: str
-    """`tcp`, `tls` or `udp`."""
     protocol: ProtocolName
     """The protocol that was spoken."""
     bytes_sent: int = 0

@@ -101,7 +101,7 @@ class Runner:
         answers = await together(
             *(self._ask_again(control, answer, here) for control, answer in zip(self.controls, answers, strict=True))
         )
-        controls = tuple(answer for answer in answers if answer is not None)
+        controls = tuple(self.network.networks.measurement(answer) for answer in answers if answer is not None)
         verdict = classify(here, controls, self.host)
         if verdict.outcome is Outcome.BLOCKED:
             seen = here

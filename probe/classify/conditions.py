@@ -45,7 +45,7 @@ def host_is_offline(case: Case) -> Evidence | None:
 def has_no_route(case: Case) -> Evidence | None:
     """No way out of this host: an address family it has no Internet for, or a network that went away."""
     hop = case.end
-    if hop.is_untried and _scheme(case) is not Scheme.DNS:
+    if hop.is_untried and scheme_of(case) is not Scheme.DNS:
         return ids(hop.dns)
     rows = hop.tcp if hop.failed is Layer.TCP else hop.greeting
     gone = hop.failed in (Layer.TCP, Layer.GREETING) and all(row.failure in _NO_WAY_OUT for row in rows)
@@ -95,12 +95,12 @@ def _is_authentic(case: Case) -> bool:
 
 
 def is_verified_handshake(case: Case) -> Evidence | None:
-    return when(_scheme(case) is Scheme.TLS and case.mine.reached, case.end.tls)
+    return when(scheme_of(case) is Scheme.TLS and case.mine.reached, case.end.tls)
 
 
 def is_connected(case: Case) -> Evidence | None:
     """Over plain TCP anybody's server accepts a connection: where there is a control, it must know the address."""
-    if _scheme(case) is not Scheme.TCP or not case.mine.reached:
+    if scheme_of(case) is not Scheme.TCP or not case.mine.reached:
         return None
     known = not case.peers or bool(case.end.connected & case.confirmed_addresses)
     return when(known or case.control_reached is False, case.end.tcp)
@@ -109,7 +109,7 @@ def is_connected(case: Case) -> Evidence | None:
 def is_resolved(case: Case) -> Evidence | None:
     """An address that everybody is given is the name's own, also where it is one of no public service."""
     theirs = frozenset().union(*(peer.addresses for peer in case.peers))
-    return when(_scheme(case) is Scheme.DNS and bool(case.end.addresses & theirs), case.end.dns)
+    return when(scheme_of(case) is Scheme.DNS and bool(case.end.addresses & theirs), case.end.dns)
 
 
 def is_same_page(case: Case) -> Evidence | None:
@@ -343,7 +343,7 @@ def http_other_page(case: Case) -> Evidence | None:
 
 
 def has_unconfirmed_address(case: Case) -> Evidence | None:
-    doubtful = _scheme(case) in (Scheme.TCP, Scheme.DNS) and case.mine.reached and bool(case.peers)
+    doubtful = scheme_of(case) in (Scheme.TCP, Scheme.DNS) and case.mine.reached and bool(case.peers)
     return when(doubtful, case.end.dns)
 
 
@@ -363,7 +363,7 @@ def http_failed(case: Case) -> Evidence | None:
 # Shared
 
 
-def _scheme(case: Case) -> Scheme:
+def scheme_of(case: Case) -> Scheme:
     return case.mine.measurement.target.scheme
 
 

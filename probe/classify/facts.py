@@ -5,17 +5,19 @@ Law: pure. Nothing here concludes anything; it only puts rows that belong togeth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from probe.address import is_global, parse
 from probe.classify.addresses import addresses_in, addresses_of, addresses_where_good
+from probe.classify.networks import SHARED, asns_of, records_of
 from probe.classify.pages import Likeness, compare
 from probe.failure import Failure
 from probe.model import (
     DnsDetail,
+    DnsRecord,
     Experiment,
     GreetingDetail,
     Host,
@@ -287,10 +289,19 @@ class Case:
         return self.end.addresses & (self.their_addresses | self.working)
 
     @cached_property
+    def related(self) -> Mapping[str, DnsRecord]:
+        """Our public addresses that are in a network (ASN) in which the controls' addresses of this name are."""
+        theirs = asns_of((row for peer in self.peers for row in peer.dns), self.their_addresses)
+        ours = records_of(self.end.dns)
+        return {address: ours[address] for address in self.end.public & set(ours) if ours[address].asn in theirs}
+
+    @cached_property
     def forged_addresses(self) -> bool:
-        """No address here is one of the controls', and at none of them does the service work for a control."""
+        """No address here is one of the controls', nor in a network of the service's own, and at none of them does the
+        service work for a control."""
         ours = self.end.public
-        return bool(ours) and ours <= self.tested and not self.confirmed_addresses
+        own = any(record.asn not in SHARED for record in self.related.values())
+        return bool(ours) and ours <= self.tested and not self.confirmed_addresses and not own
 
     @property
     def name_is_suspect(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from probe.classify import conditions as c
 from probe.classify import experiments as e
-from probe.classify import greeting_rules
+from probe.classify import greeting_rules, network_rules
 from probe.classify.rule import Rule
 from probe.model import Confidence, Method, Outcome
 
@@ -362,6 +362,7 @@ RULES: tuple[Rule, ...] = (
     # the first exchange in the target's own protocol
     *greeting_rules.INTERFERED,
     # What is left
+    *network_rules.RELATED,
     Rule(
         "dns.unconfirmed_address",
         _INCONCLUSIVE,

@@ -59,6 +59,7 @@ def words(case: Case) -> dict[str, str]:
         "port": str(hop.port or target.port or ""),
         "addresses": " and ".join(sorted(hop.addresses)[:3]) or "no address",
         "protocol": str(target.speaks or "unknown"),
+        "network": _network(case),
         "status": str(page.status) if page else "none",
         "problem": _problem(case),
         "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",
@@ -66,6 +67,12 @@ def words(case: Case) -> dict[str, str]:
         "why_offline": case.host.why_offline or "it reaches nothing",
         "what_failed": _what_failed(case),
     }
+
+
+def _network(case: Case) -> str:
+    records = sorted(case.related.values(), key=lambda record: record.asn or 0)
+    names = dict.fromkeys(" ".join(filter(None, (f"AS{record.asn}", record.network))) for record in records)
+    return " and ".join(names) or "an unknown network"
 
 
 def _problem(case: Case) -> str:

@@ -32,6 +32,7 @@ def serve(
         str | None, typer.Option("--ports", help="Ports that may be connected to, separated by commas.")
     ] = None,
     resolver: options.ResolverAddress = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -39,7 +40,7 @@ def serve(
     import asyncio
 
     from probe.cli.measuring import services_of
-    from probe.cli.settings import load_config, resolvers, vantage
+    from probe.cli.settings import known_networks, load_config, resolvers, vantage
     from probe.control import access, limits, server, serving
     from probe.steps.host import system_roots
     from probe.steps.network import Network, Timeouts
@@ -56,6 +57,7 @@ def serve(
     network = Network(
         resolvers=resolvers(resolver, settings),
         roots=roots,
+        networks=known_networks(networks, settings),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
     )
     made = server.build(
@@ -63,7 +65,7 @@ def serve(
             ttl=ttl, ports=_ports(ports) if ports else limits.PORTS, tokens=tokens, open=open_to_all
         ),
         network,
-        vantage(settings),
+        vantage(settings, network.networks),
         access.listed_in(targets_of(services_of(targets))),
     )
     if open_to_all:

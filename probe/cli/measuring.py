@@ -32,6 +32,7 @@ def check(
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -53,6 +54,7 @@ def check(
         config=files.config,
         control=control,
         resolver=resolver,
+        networks=networks,
         timeout=timeout,
         database=None if no_save else database(db, files.config),
         pace=Pace(concurrency=len(found)),
@@ -87,6 +89,7 @@ def run(
     json: options.Json = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -110,6 +113,7 @@ def run(
         config=files.config,
         control=control,
         resolver=resolver,
+        networks=networks,
         timeout=timeout,
         database=database(db, files.config),
         pace=pace,
@@ -127,6 +131,7 @@ def _job(
     config: Config,
     control: list[str] | None,
     resolver: str | None,
+    networks: list[Path] | None,
     timeout: float | None,
     database: Path | None,
     pace: Pace,
@@ -135,16 +140,18 @@ def _job(
     resume: bool = False,
 ) -> Job:
     from probe.cli.session import Job
-    from probe.cli.settings import controls, resolvers, vantage
+    from probe.cli.settings import controls, known_networks, resolvers, vantage
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout
+    known = known_networks(networks, config)
     return Job(
         command=command,
         targets=targets,
-        vantage=vantage(config),
+        vantage=vantage(config, known),
         controls=controls(control or [], config),
         resolvers=resolvers(resolver, config),
+        networks=known,
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
         pace=pace,
         jitter=jitter,

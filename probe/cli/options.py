@@ -26,6 +26,15 @@ ResolverAddress = Annotated[
     str | None,
     typer.Option("--resolver", envvar="PROBE_RESOLVER", help="Ask this resolver, IP[:PORT], instead of the system's."),
 ]
+NetworkFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--networks",
+        envvar="PROBE_NETWORKS",
+        help="A database of the networks of addresses (.mmdb: ASN, country). May be repeated; PROBE_NETWORKS holds"
+        " several as PATH does.",
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

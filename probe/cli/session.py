@@ -23,6 +23,7 @@ from probe.control import ControlClient
 from probe.form import dumps, result_json
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage
+from probe.networks import Networks, NetworksError
 from probe.plan import Task, plan
 from probe.report.terminal import summary, verdict_lines
 from probe.run import Pace, Runner, unless
@@ -45,6 +46,7 @@ class Job:
     vantage: Vantage
     controls: tuple[str, ...]
     resolvers: tuple[Resolver, ...]
+    networks: Networks
     timeouts: Timeouts
     pace: Pace
     jitter: float
@@ -95,12 +97,14 @@ def carry_out(job: Job) -> Status:
         roots = system_roots()
     except (OSError, ValueError) as error:
         raise Refusal(f"trusted roots: {error}", Status.CONFIGURATION) from None
-    network = Network(resolvers=job.resolvers, roots=roots, timeouts=job.timeouts)
+    network = Network(resolvers=job.resolvers, roots=roots, timeouts=job.timeouts, networks=job.networks)
     try:
         with _open(job) as store:
             return asyncio.run(_carry_out_until_stopped(Session(job), network, store))
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None
+    except NetworksError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
     except HostExhaustedError as error:
         text = f"this machine has run out of descriptors or memory ({error}); ask for less with --concurrency"
         raise Refusal(text, Status.FAILED) from None
@@ -167,6 +171,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
             "rate": job.pace.rate,
             "timeout_tcp": job.timeouts.tcp,
             "targets": len(job.targets),
+            "networks": job.networks.described(),
         },
     )
     if store is not None:

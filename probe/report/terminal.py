@@ -11,6 +11,7 @@ from probe.classify import plain
 from probe.form import time_text
 from probe.model import (
     DnsDetail,
+    DnsRecord,
     GreetingDetail,
     HttpDetail,
     Measurement,
@@ -99,9 +100,19 @@ def explain_lines(result: Result) -> Iterator[str]:
 
 def where(vantage: Vantage) -> str:
     """`name (RU, AS12389 Rostelecom)`."""
-    network = " ".join(part for part in (f"AS{vantage.asn}" if vantage.asn else "", vantage.network or "") if part)
-    place = ", ".join(part for part in (vantage.country if vantage.country != "ZZ" else "", network) if part)
-    return safe(f"{vantage.name} ({place})" if place else vantage.name)
+    return _placed(vantage.name, vantage.country if vantage.country != "ZZ" else None, vantage.asn, vantage.network)
+
+
+def _record(record: DnsRecord) -> str:
+    """`192.0.2.1 (RU, AS12389 Rostelecom)`."""
+    return _placed(safe(record.value, 60), record.country, record.asn, record.network)
+
+
+def _placed(what: str, country: str | None, asn: int | None, name: str | None) -> str:
+    """With what is known of its network."""
+    network = " ".join(part for part in (f"AS{asn}" if asn else "", name or "") if part)
+    place = ", ".join(part for part in (country or "", network) if part)
+    return safe(f"{what} ({place})" if place else what)
 
 
 def _steps(measurement: Measurement) -> Iterator[str]:
@@ -122,7 +133,7 @@ def _story(row: Observation) -> str:
             asked = f"asked {dns.resolver_address} for {dns.query_type} of {safe(dns.hostname)}"
             if dns.response > 1:
                 asked += f", answer number {dns.response} to the same question"
-            values = ", ".join(safe(record.value, 60) for record in dns.answers[:4])
+            values = ", ".join(_record(record) for record in dns.answers[:4])
             return f"{asked}: {ended if row.failure else values}"
         case TcpDetail() as tcp:
             return f"connected to {tcp.address} port {tcp.port}: {ended if row.failure else 'open'}"

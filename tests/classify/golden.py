@@ -35,6 +35,7 @@ from tests.classify.stories import (
     well_in_clear,
 )
 
+OWN, OTHER, CLOUD = 64500, 64501, 16509
 BLOCK_PAGE = {"title": "Доступ ограничен", "body": "stub", "length": 900, "headers": (("server", "nginx"),)}
 HUMAN_TEST = {"title": "Just a moment...", "body": "waf", "length": 900, "headers": (("cf-mitigated", "challenge"),)}
 
@@ -141,6 +142,23 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("tls.verified_page", HTTPS, well().dns(STUB6, kind="AAAA").tcp(STUB6, F.GENERIC_TIMEOUT, tries=2), [well().dns(REAL6, kind="AAAA")]),
     Golden("dns.unconfirmed_address", TCP, Saw().dns(STUB).tcp(STUB, port=5222), [Saw().dns(REAL).tcp(REAL, port=5222)]),
     Golden("dns.unconfirmed_address", NAME, Saw().dns(STUB), [Saw().dns(REAL)]),
+    # whose network the addresses are in: OWN is the service's, CLOUD is anybody's
+    Golden("dns.same_network", TCP, Saw().dns(REAL2, asn=OWN).tcp(REAL2, port=5222), [Saw().dns(REAL, asn=OWN).tcp(REAL, port=5222)]),
+    Golden("dns.same_network", TCP, Saw().dns(REAL2, asn=OWN).dns(REAL6, kind="AAAA").tcp(REAL2, port=5222), [Saw().dns(REAL, asn=OWN).tcp(REAL, port=5222)]),
+    Golden("dns.same_network", NAME, Saw().dns(REAL2, asn=OWN), [Saw().dns(REAL, asn=OWN)]),
+    Golden("dns.same_shared_network", TCP, Saw().dns(REAL2, asn=CLOUD).tcp(REAL2, port=5222), [Saw().dns(REAL, asn=CLOUD).tcp(REAL, port=5222)]),
+    Golden("tcp.connected", TCP, Saw().dns(REAL, asn=OWN).tcp(REAL, port=5222), [Saw().dns(REAL, asn=OWN).tcp(REAL, port=5222)]),
+    Golden("dns.unconfirmed_address", NAME, Saw().dns(REAL2, asn=CLOUD), [Saw().dns(REAL, asn=CLOUD)]),
+    Golden("dns.unconfirmed_address", NAME, Saw().dns(REAL2, asn=OWN).dns(STUB), [Saw().dns(REAL, asn=OWN)]),
+    Golden("dns.unconfirmed_address", NAME, Saw().dns(REAL2, asn=OWN).dns(STUB, nth=2), [Saw().dns(REAL, asn=OWN)]),
+    Golden("dns.unconfirmed_address", TCP, Saw().dns(REAL2, asn=OTHER).tcp(REAL2, port=5222), [Saw().dns(REAL, asn=OWN).tcp(REAL, port=5222)]),
+    Golden("dns.unconfirmed_address", TCP, Saw().dns(REAL2).tcp(REAL2, port=5222), [Saw().dns(REAL).tcp(REAL, port=5222)]),
+    Golden("dns.unconfirmed_address", TCP, Saw().dns(REAL2, asn=OWN).tcp(REAL2, port=5222), [Saw().dns(REAL).tcp(REAL, port=5222)]),
+    # another network never makes a block, and the service's own never a forgery
+    Golden("tls.verified_page", HTTPS, Saw().dns(REAL2, asn=OTHER).tcp(REAL2).tls(REAL2).http(REAL2), [Saw().dns(REAL, asn=OWN).tcp(REAL).tls(REAL).http(REAL)]),
+    Golden("control.other_way", HTTPS, Saw().dns(FORGED, asn=OWN).tcp(FORGED, F.CONNECTION_REFUSED, tries=2), [Saw().dns(REAL, asn=OWN).tcp(REAL).tls(REAL).http(REAL).tcp(FORGED, F.CONNECTION_REFUSED)]),
+    Golden("dns.wrong_address", HTTPS, Saw().dns(FORGED, asn=CLOUD).tcp(FORGED, F.CONNECTION_REFUSED, tries=2), [Saw().dns(REAL, asn=CLOUD).tcp(REAL).tls(REAL).http(REAL).tcp(FORGED, F.CONNECTION_REFUSED)], ("dns",), "likely"),
+    Golden("dns.wrong_address", HTTPS, Saw().dns(FORGED, asn=OTHER).tcp(FORGED, F.CONNECTION_REFUSED, tries=2), [Saw().dns(REAL, asn=OWN).tcp(REAL).tls(REAL).http(REAL).tcp(FORGED, F.CONNECTION_REFUSED)], ("dns",), "likely"),
     Golden("http.asks_for_a_human", HTTP, well_in_clear(status=503, **HUMAN_TEST), [well_in_clear()]),
     Golden("http.unclear_page", HTTP, well_in_clear(title="ЛАЙН", body="ru", url="http://line.me/ru/"), [well_in_clear()]),
     Golden("http.no_page", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.UNKNOWN, tries=2), [well_in_clear()]),

@@ -73,9 +73,18 @@ class Saw:
         return self
 
     def dns(
-        self, *addresses: str, failure: Failure | None = None, tries: int = 1, kind: str = "A", nth: int = 1
+        self,
+        *addresses: str,
+        failure: Failure | None = None,
+        tries: int = 1,
+        kind: str = "A",
+        nth: int = 1,
+        asn: int | None = None,
     ) -> Saw:
-        records = tuple(DnsRecord(name="line.me", type=kind, value=value, ttl=60) for value in addresses)
+        records = tuple(
+            DnsRecord(name="line.me", type=kind, value=value, ttl=60, asn=asn, network=asn and "LINE")
+            for value in addresses
+        )
         detail = DnsDetail(
             hostname=self.host or "line.me",
             query_type=kind,

@@ -263,9 +263,12 @@ async def _try_to_greet(visit: Visit, stream: Stream) -> None:
     for number in range(2, visit.network.attempts + 1):
         if good:
             return
+        stream.close()
         await asyncio.sleep(visit.network.pause)
         again = await reach(visit, stream.address, number)
-        good = again is not None and await greet(visit.attempt(number), again, visit.target)
+        if again is not None:
+            stream = again
+            good = await greet(visit.attempt(number), stream, visit.target)
 
 
 async def _greet_by_datagrams(visit: Visit, address: str) -> None:

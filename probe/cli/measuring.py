@@ -26,7 +26,10 @@ _JITTER = 0.5
 def check(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="TARGET...", help="A domain, a URL, tcp://host:port, tls://host:port, or a service."),
+        typer.Argument(
+            metavar="TARGET...",
+            help="A domain, a URL, tcp://host:port, tls://host:port, udp://host:port, or a service.",
+        ),
     ],
     json: options.Json = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,

@@ -51,8 +51,8 @@ DETAILS = (
     ),
     TcpDetail(address="192.31.196.10", port=443),
     TlsDetail(address="192.31.196.10", port=443, server_name="site.test", certificates=("ab", "cd")),
-    HttpDetail(address="192.31.196.10", port=443, url=TARGET.name, status=200, headers=(("server", "x"),)),
     GreetingDetail(address="192.31.196.10", port=3478, transport="udp", protocol=ProtocolName.STUN, recognised=True),
+    HttpDetail(address="192.31.196.10", port=443, url=TARGET.name, status=200, headers=(("server", "x"),)),
 )
 
 
@@ -165,6 +165,7 @@ BAD_LINES: dict[str, bytes] = {
     "status no number": changed_row(status="200"),
     "number too large": changed_row(status=10**30),
     "number too small": changed_row(body_length=-(10**17)),
+    "unknown protocol": changed_row(step="greeting", transport="udp", protocol="smtp"),
     "headers no pairs": changed_row(headers=["a"]),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from probe.address import embedded_v4, is_global, parse
-from probe.model import DnsDetail, DnsRecord, Measurement, Vantage
+from probe.model import DnsDetail, DnsRecord, Measurement, Observation, Vantage
 
 if TYPE_CHECKING:
     from maxminddb import Reader
@@ -26,6 +26,8 @@ _LARGEST = 1 << 28
 _LOOKED_AT = 500
 """Entries that are read to see whether a file knows anything that is asked here."""
 _LONGEST = 200
+_MOST_KEPT = 10_000
+"""Addresses that are looked up once only: half a millisecond each."""
 _MOST_ASN = 2**32 - 1
 
 # What the publishers of such databases call each thing: MaxMind, DB-IP and iptoasn's editions; IPinfo; IPLocate.
@@ -97,6 +99,7 @@ class Networks:
     """All the databases; for each thing, the first that knows it counts."""
 
     databases: tuple[Database, ...] = ()
+    _known: dict[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def open(cls, paths: Sequence[Path]) -> Networks:
@@ -105,8 +108,17 @@ class Networks:
 
     def of(self, address: str) -> Origin:
         """What is known of an address. An IPv6 spelling of an IPv4 address is in the network of the latter."""
+        if not self.databases:
+            return UNKNOWN
+        if (origin := self._known.get(address)) is None:
+            origin = self._look_up(address)
+            if len(self._known) < _MOST_KEPT:
+                self._known[address] = origin
+        return origin
+
+    def _look_up(self, address: str) -> Origin:
         parsed = parse(address)
-        if not self.databases or parsed is None or not is_global(parsed):
+        if parsed is None or not is_global(parsed):
             return UNKNOWN
         inner = embedded_v4(parsed) or parsed
         found = [database.of(str(inner), inner.version) for database in self.databases]
@@ -126,17 +138,23 @@ class Networks:
             country=origin.country or record.country,
         )
 
+    def rows(self, rows: tuple[Observation, ...]) -> tuple[Observation, ...]:
+        """The rows with what is known of the addresses in them."""
+        if not self.databases:
+            return rows
+        return tuple(
+            replace(row, detail=replace(row.detail, answers=tuple(map(self.record, row.detail.answers))))
+            if isinstance(row.detail, DnsDetail)
+            else row
+            for row in rows
+        )
+
     def measurement(self, measurement: Measurement) -> Measurement:
         """The measurement of another vantage point, its addresses looked up here: both sides by the same book.
 
         What was looked up is marked in its id, since another time, by another book, the same one may read otherwise.
         """
-        rows = tuple(
-            replace(row, detail=replace(row.detail, answers=tuple(map(self.record, row.detail.answers))))
-            if isinstance(row.detail, DnsDetail)
-            else row
-            for row in measurement.observations
-        )
+        rows = self.rows(measurement.observations)
         if rows == measurement.observations:
             return measurement
         return replace(measurement, id=f"{measurement.id}~{self._mark()}", observations=rows)

@@ -84,7 +84,7 @@ async def measure(
         vantage=vantage,
         started_at=started_at,
         runtime=journal.elapsed(),
-        observations=journal.observations(),
+        observations=network.networks.rows(journal.observations()),  # only now: a step is timed
         bodies=journal.bodies,
         certificates=journal.certificates,
     )

@@ -73,7 +73,7 @@ async def follow_up(
     return replace(
         measurement,
         runtime=journal.elapsed(),
-        observations=journal.observations(),
+        observations=network.networks.rows(journal.observations()),
         bodies={**measurement.bodies, **journal.bodies},
         certificates={**measurement.certificates, **journal.certificates},
     )

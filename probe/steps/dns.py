@@ -193,7 +193,7 @@ def _examine(current: Operation, detail: DnsDetail, question: bytes, wire: bytes
         detail,
         rcode=dns.rcode.to_text(dns.rcode.Rcode(reply.rcode)),
         flags=reply.flags,
-        answers=tuple(map(current.attempt.network.networks.record, reply.records[:_MOST_RECORDS])),
+        answers=reply.records[:_MOST_RECORDS],
         answers_truncated=len(reply.records) > _MOST_RECORDS,
     )
     current.detail = seen

@@ -90,7 +90,8 @@ class Runner:
             places.release()
 
     async def _measure_one(self, target: Target) -> None:
-        here, controls = await beside(self._measure_here(target), target, self.controls)
+        here, answers = await beside(self._measure_here(target), target, self.controls)
+        controls = tuple(map(self.network.networks.measurement, answers))
         verdict = classify(here, controls, self.host)
         if is_suspicious(verdict, here, controls, self.host):
             seen = here

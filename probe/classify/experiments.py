@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from probe.classify import conditions as c
+from probe.classify.addresses import addresses_in, addresses_of
 from probe.classify.conditions import Evidence
-from probe.classify.facts import TIMEOUTS, Case, Layer, addresses_in, addresses_of, ids, is_impatient
+from probe.classify.facts import TIMEOUTS, Case, Layer, ids, is_impatient
 from probe.failure import Failure
 from probe.model import Experiment, Observation, TlsDetail
 
@@ -24,6 +25,8 @@ def works_again(case: Case) -> Evidence | None:
         return None
     if failed is Layer.DNS:
         works = bool(addresses_of(again.dns) & case.their_addresses)
+    elif again.greeting:
+        works = bool(again.answered)
     elif case.end.http or any(peer.http for peer in case.peers):
         works = bool(again.pages)
     else:

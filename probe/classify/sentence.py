@@ -31,6 +31,7 @@ _AT = {
     Layer.TCP: "No connection to {host} could be made",
     Layer.TLS: "No secure connection to {host} could be made",
     Layer.HTTP: "No page came from {host}",
+    Layer.GREETING: "No answer in its protocol came from {host}",
 }
 
 
@@ -62,6 +63,8 @@ def words(case: Case) -> dict[str, str]:
             (row.detail.issuer for row in hop.tls if isinstance(row.detail, TlsDetail) and row.detail.issuer),
             "an authority",
         ),
+        "protocol": str(target.speaks or "unknown"),
+        "network": _network(case),
         "status": str(page.status) if page else "none",
         "problem": _problem(case),
         "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",
@@ -70,6 +73,12 @@ def words(case: Case) -> dict[str, str]:
         "what_failed": _what_failed(case),
         "overruled": " and ".join(sorted({path.measurement.vantage.name for path in case.overruled})),
     }
+
+
+def _network(case: Case) -> str:
+    records = sorted(case.related.values(), key=lambda record: record.asn or 0)
+    names = dict.fromkeys(" ".join(filter(None, (f"AS{record.asn}", record.network))) for record in records)
+    return " and ".join(names) or "an unknown network"
 
 
 def _problem(case: Case) -> str:
@@ -87,4 +96,6 @@ def _what_failed(case: Case) -> str:
         return f"{host} answered, but not in a way that proves who it is"
     if hop.failed is Layer.DNS and hop.addresses:
         return f"The resolver sends {host} to an address where no public service can be"
+    if hop.failed is Layer.GREETING and hop.failure is None:
+        return f"{host} answered, but not in its protocol"
     return f"{_AT[hop.failed].format(host=host)} ({plain(hop.failure)})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def doctor(
     json: options.Json = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
+    networks: options.NetworkFiles = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -41,7 +43,13 @@ def doctor(
     settings = load_config(config).config
     host, _ = asyncio.run(look(resolvers(resolver, settings), ()))
     urls = controls(control or [], settings)
-    findings = [*_network(host), _roots(), *asyncio.run(_controls(urls, host)), _database(db, settings)]
+    findings = [
+        *_network(host),
+        _roots(),
+        *_networks(networks, settings),
+        *asyncio.run(_controls(urls, host)),
+        _database(db, settings),
+    ]
     for finding in findings:
         if json:
             print(dumps(asdict(finding)))
@@ -72,6 +80,25 @@ def _roots() -> Finding:
     except (OSError, ValueError) as error:
         return Finding(name="trusted roots", good=False, text=str(error))
     return Finding(name="trusted roots", good=True, text=f"{len(roots.certificates)} from {roots.source}")
+
+
+def _networks(flags: list[Path] | None, config: Config) -> Iterator[Finding]:
+    from probe.cli.errors import Refusal
+    from probe.cli.settings import known_networks
+
+    name = "networks"
+    try:
+        found = known_networks(flags, config).databases
+    except Refusal as error:
+        yield Finding(name=name, good=False, text=str(error))
+        return
+    for database in found:
+        days = (datetime.now(UTC) - database.built).days
+        text = f"{database.kind} of {database.built:%Y-%m-%d}, {days} days old ({database.source})"
+        yield Finding(name=name, good=True, text=text)
+    if not found:
+        text = "no database is set (--networks FILE), so whose network an address is in stays unknown"
+        yield Finding(name=name, good=True, text=text)
 
 
 async def _controls(urls: tuple[str, ...], host: Host) -> list[Finding]:

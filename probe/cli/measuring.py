@@ -26,7 +26,10 @@ _JITTER = 0.5
 def check(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="TARGET...", help="A domain, a URL, tcp://host:port, tls://host:port, or a service."),
+        typer.Argument(
+            metavar="TARGET...",
+            help="A domain, a URL, tcp://host:port, tls://host:port, udp://host:port, or a service.",
+        ),
     ],
     json: options.Json = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
@@ -34,6 +37,7 @@ def check(
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -56,6 +60,7 @@ def check(
         control=control,
         resolver=resolver,
         doh=doh,
+        networks=networks,
         timeout=timeout,
         database=None if no_save else database(db, files.config),
         pace=Pace(concurrency=len(found)),
@@ -93,6 +98,7 @@ def run(
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -117,6 +123,7 @@ def run(
         control=control,
         resolver=resolver,
         doh=doh,
+        networks=networks,
         timeout=timeout,
         database=database(db, files.config),
         pace=pace,
@@ -136,6 +143,7 @@ def _job(
     control: list[str] | None,
     resolver: str | None,
     doh: str | None,
+    networks: list[Path] | None,
     timeout: float | None,
     database: Path | None,
     pace: Pace,
@@ -145,17 +153,19 @@ def _job(
     resume: bool = False,
 ) -> Job:
     from probe.cli.session import Job
-    from probe.cli.settings import controls, resolvers, secure_resolver, vantage
+    from probe.cli.settings import controls, known_networks, resolvers, secure_resolver, vantage
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout
+    known = known_networks(networks, config)
     return Job(
         command=command,
         targets=targets,
-        vantage=vantage(config),
+        vantage=vantage(config, known),
         controls=controls(control or [], config),
         resolvers=resolvers(resolver, config),
         secure_resolver=secure_resolver(doh, config),
+        networks=known,
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
         pace=pace,
         jitter=jitter,

@@ -16,8 +16,9 @@ import msgspec
 from probe.address import parse
 from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
+from probe.networks import Networks, NetworksError
 from probe.ooni import HELPER_PREFIX
-from probe.steps.host import system_resolvers
+from probe.steps.host import own_addresses, system_resolvers
 from probe.steps.network import Resolver, SecureResolver
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -36,6 +37,12 @@ class VantageTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     network: str | None = None
 
 
+class NetworksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[networks]`: files that say whose network an address is in."""
+
+    databases: tuple[str, ...] = ()
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration file, `probe.toml`."""
 
@@ -47,6 +54,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
     vantage: VantageTable = VantageTable()
+    networks: NetworksTable = NetworksTable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +163,22 @@ def secure_resolver(flag: str | None, config: Config) -> SecureResolver | None:
     raise Refusal(f"{said} {text}: give https:// and an address, not a name, as in https://192.0.2.1/dns-query", status)
 
 
-def vantage(config: Config) -> Vantage:
-    """Where this probe stands: environment, then configuration; what nobody said is unknown."""
+def known_networks(flags: list[Path] | None, config: Config) -> Networks:
+    """The databases of networks that were named. Raises Refusal for one that cannot be used."""
+    paths = flags or [Path(name).expanduser() for name in config.networks.databases]
+    try:
+        return Networks.open(paths)
+    except NetworksError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+def vantage(config: Config, networks: Networks) -> Vantage:
+    """Where this probe stands: environment, then configuration, then what the databases of networks say of this host's
+    own public address, if it has one; the rest is unknown."""
+    return networks.vantage(_vantage(config), own_addresses() if networks.databases else ())
+
+
+def _vantage(config: Config) -> Vantage:
     table = config.vantage
     country = os.environ.get("PROBE_VANTAGE_COUNTRY") or table.country or "ZZ"
     if not (len(country) == 2 and country.isascii() and country.isalpha()):

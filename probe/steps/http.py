@@ -50,10 +50,17 @@ class Response:
     """The UDP port at which the same host says that it speaks HTTP/3."""
 
 
-async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str], bool]) -> Response | None:
+async def fetch(
+    attempt: Attempt,
+    stream: Stream,
+    url: str,
+    leads: Callable[[str], bool],
+    recognise: Callable[[bytes], bool] | None = None,
+) -> Response | None:
     """One GET over an open stream. None when the exchange failed; the row keeps whatever had come by then.
 
-    `leads` says whether a Location leads anywhere: one that does not is the row's failure.
+    `leads` says whether a Location leads anywhere: one that does not is the row's failure. `recognise`, where there is
+    one, says of the body whether it is what the target is to answer with.
     """
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
@@ -65,7 +72,11 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
             await _exchange(current, detail, stream, url)
         finally:
             _note_speed(current, stream, stream.received - before)
-        location = cast(HttpDetail, current.detail).location
+        seen = cast(HttpDetail, current.detail)
+        if recognise is not None:
+            assert seen.body_sha256 is not None, "it is set once the exchange is over"
+            current.detail = replace(seen, recognised=recognise(attempt.journal.bodies[seen.body_sha256]))
+        location = seen.location
         if location is not None and not leads(location):
             current.fail(Failure.HTTP_INVALID_REDIRECT)
     if current.failure is Failure.HTTP_INVALID_REDIRECT:

@@ -101,12 +101,13 @@ _RECORDS: dict[str, tuple[str, ...]] = {
 _OF_THE_STORE: dict[str, str] = {
     "run.id": "a version 7 UUID: sorted by time",
     "run.name": "a label: when, what, where from",
-    "target.name": "the target as it is written: `https://host/path`, `tcp://host:port`, `dns://host`",
+    "target.name": "the target as it is written: `https://host/path`, `tcp://host:port`, `udp://host:port`, `dns://host`",
     "measurement.title": "a label: target and time",
     "control_measurement.title": "a label: target and time",
-    "control_measurement.id": "the control's own id; one measurement of its may stand beside many of ours",
-    "observation.step": "`dns`, `tcp`, `tls` or `http`",
-    "control_observation.step": "`dns`, `tcp`, `tls` or `http`",
+    "control_measurement.id": "the control's own id, after which `~` marks the databases by which its addresses were"
+    " looked up here; one measurement of its may stand beside many of ours",
+    "observation.step": "`dns`, `tcp`, `tls`, `http`, `quic` or `greeting`",
+    "control_observation.step": "`dns`, `tcp`, `tls`, `http`, `quic` or `greeting`",
     "comparison.number": "1 for the first control that was asked, and so on",
     "verdict.title": "a label: outcome, methods, confidence",
     "verdict.made_at": "when the rules were applied, UTC",

@@ -181,6 +181,7 @@ def service_json(service: Service) -> dict[str, Any]:
             {
                 "target": endpoint.target.name,
                 "role": endpoint.target.role.value if endpoint.target.role else None,
+                "speaks": endpoint.target.speaks.value if endpoint.target.speaks else None,
                 "purpose": endpoint.purpose,
                 "certainty": endpoint.target.certainty.value,
                 "source": endpoint.source,

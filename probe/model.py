@@ -13,7 +13,7 @@ from typing import Any
 
 from probe.failure import Failure
 from probe.host import Host
-from probe.words import Certainty, Confidence, Experiment, Method, Outcome, Role, Scheme, StepName
+from probe.words import Certainty, Confidence, Experiment, Method, Outcome, ProtocolName, Role, Scheme, StepName
 
 __all__ = [
     "DEFAULT_PORTS",
@@ -26,12 +26,14 @@ __all__ = [
     "DnsRecord",
     "Endpoint",
     "Experiment",
+    "GreetingDetail",
     "Host",
     "HttpDetail",
     "Measurement",
     "Method",
     "Observation",
     "Outcome",
+    "ProtocolName",
     "QuicDetail",
     "Reason",
     "Result",
@@ -54,13 +56,15 @@ class Target:
     """One thing to check. Two targets are the same when their `name` is the same."""
 
     scheme: Scheme
-    """`dns`, `tcp`, `tls`, `http` or `https`."""
+    """`dns`, `tcp`, `tls`, `http`, `https` or `udp`."""
     host: str
     """Lower-case, IDNA-encoded host name, or an IP address in its shortest spelling."""
     port: int | None
     """Absent for `dns://` only."""
     path: str = "/"
     """Path and query, for http and https."""
+    speaks: ProtocolName | None = None
+    """The protocol in which it is spoken to, once it is reached; absent where reaching it is all that is done."""
     service: str | None = None
     """The id of the service it belongs to (the stem of its file in `targets/`)."""
     role: Role | None = None
@@ -72,14 +76,10 @@ class Target:
 
     @property
     def name(self) -> str:
-        """The target as it is written: `https://host/path`, `tcp://host:port`, `dns://host`."""
+        """The target as it is written: `https://host/path`, `tcp://host:port`, `udp://host:port`, `dns://host`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        if self.scheme is Scheme.DNS:
-            return f"dns://{host}"
-        if self.scheme in (Scheme.TCP, Scheme.TLS):
-            return f"{self.scheme}://{host}:{self.port}"
-        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}"
+        port = "" if self.port in (None, DEFAULT_PORTS.get(self.scheme)) else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path if self.scheme in DEFAULT_PORTS else ''}"
 
 
 DEFAULT_PORTS: Mapping[Scheme, int] = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
@@ -149,12 +149,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DnsRecord:
-    """One resource record of an answer section."""
+    """One resource record of an answer section; of an address with its network, where the user's databases know it."""
 
     name: str
     type: str
     value: str
     ttl: int
+    asn: int | None = None
+    network: str | None = None
+    country: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +173,7 @@ class DnsDetail:
     resolver_port: int
     """Its port."""
     transport: str
-    """`udp`, `tcp`, `tls` or `https`."""
+    """`udp`, `tcp`, `tls` or `https`; of a greeting `udp`, `tcp`, or `tls` for one inside TLS."""
     response: int = 1
     """1 for the first answer to this query, 2 for a second one to the same query, and so on."""
     rcode: str | None = None
@@ -178,7 +181,7 @@ class DnsDetail:
     flags: tuple[str, ...] = ()
     """Header flags that were set: `QR`, `AA`, `TC`, `RD`, `RA`, `AD`, `CD`."""
     answers: tuple[DnsRecord, ...] = ()
-    """The records of the answer section, each with name, type, value and TTL in seconds."""
+    """The records of the answer section: name, type, value, TTL in seconds; of an address ASN, network and country."""
     answers_truncated: bool = False
     """The answer held more records than are kept."""
 
@@ -286,6 +289,8 @@ class HttpDetail:
     """Bytes that came over the connection during the exchange, those of TLS included; absent when none came."""
     received_after: float | None = None
     """Seconds from the request until the last of them had come."""
+    recognised: bool | None = None
+    """Whether the answer is one in the protocol of the target; absent where a page may be anything."""
 
     def header(self, name: str) -> str | None:
         """The first header of this name (in lower case); None where there is none."""
@@ -318,7 +323,25 @@ class HttpDetail:
         return None
 
 
-Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail | QuicDetail
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GreetingDetail:
+    """The first bytes in a protocol, and the first answer to them."""
+
+    address: str
+    port: int
+    transport: str
+    protocol: ProtocolName
+    """The protocol that was spoken."""
+    bytes_sent: int = 0
+    """How much was said."""
+    bytes_received: int = 0
+    """How much came back, as far as it was read."""
+    first_bytes: str | None = None
+    """The beginning of what came back, at most 64 bytes, hexadecimal."""
+    recognised: bool = False
+
+
+Detail = DnsDetail | TcpDetail | TlsDetail | HttpDetail | QuicDetail | GreetingDetail
 
 DETAILS: Mapping[StepName, type[Detail]] = {
     StepName.DNS: DnsDetail,
@@ -326,6 +349,7 @@ DETAILS: Mapping[StepName, type[Detail]] = {
     StepName.TLS: TlsDetail,
     StepName.HTTP: HttpDetail,
     StepName.QUIC: QuicDetail,
+    StepName.GREETING: GreetingDetail,
 }
 STEP_OF: Mapping[type[Detail], StepName] = {detail: step for step, detail in DETAILS.items()}
 

@@ -102,7 +102,8 @@ class Runner:
             places.release()
 
     async def _measure_one(self, target: Target) -> None:
-        here, controls = await beside(self._measure_here(target), target, self.controls)
+        here, answers = await beside(self._measure_here(target), target, self.controls)
+        controls = tuple(map(self.network.networks.measurement, answers))
         self._learn(here, controls)
         if self._settling.calls_for_experiments(here, controls):
             seen = here

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -13,6 +14,32 @@ class Scheme(StrEnum):
     TLS = "tls"
     HTTP = "http"
     HTTPS = "https"
+    UDP = "udp"
+
+
+class ProtocolName(StrEnum):
+    """What a target speaks, where a first exchange in it is public knowledge and does no harm."""
+
+    XMPP = "xmpp"
+    """A stream is opened (RFC 6120)."""
+    STUN = "stun"
+    """A binding is asked for (RFC 8489)."""
+    MTPROTO = "mtproto"
+    """Telegram's: the numbers that a key exchange begins with are asked for."""
+    MQTT = "mqtt"
+    """A session is asked for without a name or password; to be refused is an answer (MQTT 3.1.1)."""
+    NEWGETDNS = "newgetdns"
+    """WeChat's own name service, a page over plain HTTP."""
+
+
+SPOKEN_OVER: Mapping[ProtocolName, frozenset[Scheme]] = {
+    ProtocolName.XMPP: frozenset({Scheme.TCP, Scheme.TLS}),
+    ProtocolName.STUN: frozenset({Scheme.UDP, Scheme.TCP, Scheme.TLS}),
+    ProtocolName.MTPROTO: frozenset({Scheme.TCP}),
+    ProtocolName.MQTT: frozenset({Scheme.TLS, Scheme.TCP}),
+    ProtocolName.NEWGETDNS: frozenset({Scheme.HTTP}),
+}
+"""The schemes of the targets that can speak each protocol."""
 
 
 class Role(StrEnum):
@@ -46,6 +73,7 @@ class StepName(StrEnum):
     TLS = "tls"
     HTTP = "http"
     QUIC = "quic"
+    GREETING = "greeting"
 
 
 class Experiment(StrEnum):

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from probe.address import parse
+from probe.checks.protocols import opening_of, page_of
 from probe.checks.together import together
 from probe.failure import Failure
 from probe.identity import new_id
 from probe.model import Measurement, Scheme, Target, Vantage
-from probe.steps import dns, http, quic, tcp, tls
+from probe.steps import dns, greeting, http, quic, tcp, tls
 from probe.steps.network import Network
 from probe.steps.step import Attempt, Journal
 from probe.steps.stream import Stream
@@ -68,7 +69,7 @@ async def measure(target: Target, network: Network, *, vantage: Vantage, run_id:
         linger = network.linger
     finally:
         await listening.finish(linger)
-    return _measured(target, journal, started_at, vantage, run_id)
+    return _measured(target, journal, network, started_at, vantage, run_id)
 
 
 async def measure_at(address: str, target: Target, network: Network, *, vantage: Vantage) -> Measurement:
@@ -78,16 +79,19 @@ async def measure_at(address: str, target: Target, network: Network, *, vantage:
     journal = Journal(network.clock)
     visit = Visit(target, journal, replace(network, named=None), dns.Listening())
     try:
-        await reach_each(visit, choose([address], visit.network))
-        if target.scheme in _PAGES:
-            await exchange(visit, visit.streams)
+        addresses = choose([address], visit.network)
+        if target.scheme is Scheme.UDP:
+            await greet_each_by_datagram(visit, addresses)
+        else:
+            await reach_each(visit, addresses)
+            await (exchange(visit, visit.streams) if target.scheme in _PAGES else greet_all(visit))
     finally:
         visit.close()
-    return _measured(target, journal, started_at, vantage, None)
+    return _measured(target, journal, network, started_at, vantage, None)
 
 
 def _measured(
-    target: Target, journal: Journal, started_at: datetime, vantage: Vantage, run_id: str | None
+    target: Target, journal: Journal, network: Network, started_at: datetime, vantage: Vantage, run_id: str | None
 ) -> Measurement:
     return Measurement(
         id=new_id(started_at),
@@ -96,7 +100,7 @@ def _measured(
         vantage=vantage,
         started_at=started_at,
         runtime=journal.elapsed(),
-        observations=journal.observations(),
+        observations=network.networks.rows(journal.observations()),  # only now: a step is timed
         bodies=journal.bodies,
         certificates=journal.certificates,
     )
@@ -127,7 +131,27 @@ def onward_from(target: Target, location: str) -> Target | None:
 
 async def ask_for_page(attempt: Attempt, stream: Stream, target: Target) -> http.Response | None:
     """One exchange about a target's page."""
-    return await http.fetch(attempt, stream, target.name, lambda location: onward_from(target, location) is not None)
+    return await http.fetch(
+        attempt,
+        stream,
+        target.name,
+        lambda location: onward_from(target, location) is not None,
+        recognise=page_of(target),
+    )
+
+
+async def greet(attempt: Attempt, stream: Stream, target: Target) -> bool:
+    """Speaks to a target in its protocol; True when it is answered, or when nothing is known to be said."""
+    opening = opening_of(target, attempt.network)
+    return opening is None or await greeting.greet(attempt, stream, opening)
+
+
+async def greet_by_datagram(attempt: Attempt, address: str, target: Target, timeout: float) -> bool:
+    """Speaks to a target in one datagram, and waits for the answer."""
+    opening = opening_of(target, attempt.network)
+    assert opening is not None, "a target over UDP speaks something"
+    assert target.port is not None, "only dns:// has no port"
+    return await greeting.greet_by_datagram(attempt, address, target.port, opening, timeout)
 
 
 async def check_name(visit: Visit) -> None:
@@ -136,13 +160,20 @@ async def check_name(visit: Visit) -> None:
 
 
 async def check_port(visit: Visit) -> None:
-    """`tcp://`: does anything at the port accept?"""
+    """`tcp://`: does anything at the port accept, and answer in the protocol where one is known?"""
     await reach_all(visit)
+    await greet_all(visit)
 
 
 async def check_handshake(visit: Visit) -> None:
-    """`tls://`: is the name answered with a good certificate?"""
+    """`tls://`: is the name answered with a good certificate, and then in the protocol where one is known?"""
     await reach_all(visit)
+    await greet_all(visit)
+
+
+async def check_datagram(visit: Visit) -> None:
+    """`udp://`: is a datagram answered in the protocol? Nothing is reached before something is said."""
+    await greet_each_by_datagram(visit, choose(await resolve(visit), visit.network))
 
 
 async def check_page(visit: Visit) -> http.Response | None:
@@ -160,6 +191,7 @@ CHECKS: Mapping[Scheme, Callable[[Visit], Awaitable[http.Response | None]]] = {
     Scheme.TLS: check_handshake,
     Scheme.HTTP: check_page,
     Scheme.HTTPS: check_page,
+    Scheme.UDP: check_datagram,
 }
 
 _SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
@@ -231,6 +263,39 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
 def alpn(target: Target) -> tuple[str, ...]:
     """The protocols that are offered in a handshake for a target."""
     return tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+
+
+async def greet_all(visit: Visit) -> None:
+    """Speaks to the target on every stream, since at each address somebody else may answer."""
+    await together(*(_try_to_greet(visit, stream) for stream in tuple(visit.streams)))
+
+
+async def _try_to_greet(visit: Visit, stream: Stream) -> None:
+    """A failure is tried again on a fresh connection."""
+    good = await greet(visit.attempt(), stream, visit.target)
+    for number in range(2, visit.network.attempts + 1):
+        if good:
+            return
+        stream.close()
+        await asyncio.sleep(visit.network.pause)
+        again = await reach(visit, stream.address, number)
+        if again is not None:
+            stream = again
+            good = await greet(visit.attempt(number), stream, visit.target)
+
+
+async def greet_each_by_datagram(visit: Visit, addresses: Sequence[str]) -> None:
+    """Speaks to the target at each of these addresses."""
+    await together(*(_greet_by_datagrams(visit, address) for address in addresses))
+
+
+async def _greet_by_datagrams(visit: Visit, address: str) -> None:
+    """A lost datagram is common: it is sent again as a question to a resolver is, and as long."""
+    for number, timeout in enumerate(visit.network.timeouts.dns, start=1):
+        if number > 1:
+            await asyncio.sleep(visit.network.pause)
+        if await greet_by_datagram(visit.attempt(number), address, visit.target, timeout):
+            return
 
 
 async def exchange(visit: Visit, streams: Sequence[Stream]) -> http.Response | None:

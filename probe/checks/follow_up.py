@@ -117,7 +117,7 @@ async def try_another_port(inquiry: Inquiry) -> None:
     address = failing_address(inquiry.hop)
     port = next(port for port in _OTHER_PORTS if port != inquiry.target.port)
     if address is not None:
-        plain = replace(inquiry.target, scheme=Scheme.TCP, port=port)
+        plain = replace(inquiry.target, scheme=Scheme.TCP, port=port, speaks=None)
         await inquiry.visit(Change(experiment=Experiment.OTHER_PORT), address, plain)
 
 

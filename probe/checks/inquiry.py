@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from probe.checks.check import alpn, ask_for_page, onward_from
+from probe.checks.check import alpn, ask_for_page, greet, greet_by_datagram, onward_from
 from probe.classify import Case, Hop
 from probe.model import Experiment, Host, Measurement, Observation, Scheme, Target, TcpDetail
 from probe.steps import dns, tcp, tls
@@ -20,7 +20,7 @@ from probe.steps.stream import Split, Stream
 MOST_OPERATIONS = 12
 
 VISIT = 3
-"""Operations of a visit at the most: a connection, a handshake, an exchange."""
+"""Operations of a visit at the most: a connection, a handshake, an exchange or a greeting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +77,8 @@ class Inquiry:
         return made + operations <= MOST_OPERATIONS
 
     async def visit(self, change: Change, address: str, target: Target | None = None) -> Sequence[Observation]:
-        """Connects to the address, shakes hands and asks for the page, as far as the target goes and the network
-        lets it. The rows that came of it, the last one how it ended; none where they could not be afforded."""
+        """Connects to the address, shakes hands, and asks for the page or greets, as far as the target goes and the
+        network lets it. The rows that came of it, the last one how it ended; none where they could not be afforded."""
         if not self.affords(VISIT):
             return ()
         before = len(self.journal.rows)
@@ -112,7 +112,7 @@ async def inquire(
     return replace(
         measurement,
         runtime=journal.elapsed(),
-        observations=journal.observations(),
+        observations=network.networks.rows(journal.observations()),
         bodies={**measurement.bodies, **journal.bodies},
         certificates={**measurement.certificates, **journal.certificates},
     )
@@ -124,6 +124,9 @@ def answered(rows: Sequence[Observation]) -> bool:
 
 
 async def _visit(attempt: Attempt, change: Change, address: str, target: Target) -> None:
+    if target.scheme is Scheme.UDP:
+        await greet_by_datagram(attempt, address, target, attempt.network.timeouts.dns[-1])
+        return
     port = change.port or target.port
     assert port is not None, "dns:// ends at its question"
     stream = await tcp.connect(attempt, address, port)
@@ -145,6 +148,8 @@ async def _converse(attempt: Attempt, stream: Stream, change: Change, target: Ta
             return
     if target.scheme in (Scheme.HTTP, Scheme.HTTPS):
         await ask_for_page(attempt, stream, asked)
+    elif change.host is None:  # under another's name there is nothing to say in the target's protocol
+        await greet(attempt, stream, asked)
 
 
 def failing_address(hop: Hop) -> str | None:

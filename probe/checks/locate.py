@@ -89,8 +89,8 @@ async def _ask(attempts: Sequence[Attempt], asked: Resolver, hostname: str, kind
 async def _follow_the_connection(inquiry: Inquiry, hop: Hop) -> None:
     """Connects to the address; then, where one arrives, what is said on a connection once it is open."""
     target, address = target_of(inquiry.case, hop.index), _address(inquiry.case, hop)
-    if target is None or address is None:
-        return
+    if target is None or address is None or target.scheme is Scheme.UDP or hop.failed is Layer.GREETING:
+        return  # what is said in a target's own protocol is not followed
     way = await _sweep(inquiry, lambda attempts: _connect(attempts, target, address), MOST_HOPS)
     is_said_in_clear = hop.failed is Layer.TLS or (target.scheme is Scheme.HTTP and hop.failed is not Layer.TCP)
     if is_said_in_clear and way.answered:

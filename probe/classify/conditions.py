@@ -5,6 +5,7 @@ Law: pure. A condition about interference holds only where the control got past 
 
 from __future__ import annotations
 
+from probe.classify.addresses import addresses_of
 from probe.classify.facts import (
     CERTIFICATE_FAILURES,
     TIMEOUTS,
@@ -12,7 +13,6 @@ from probe.classify.facts import (
     Evidence,
     Hop,
     Layer,
-    addresses_of,
     ids,
     is_impatient,
 )
@@ -72,12 +72,12 @@ def _is_authentic(case: Case) -> bool:
 
 
 def is_verified_handshake(case: Case) -> Evidence | None:
-    return when(_scheme(case) is Scheme.TLS and case.mine.reached, case.end.tls)
+    return when(scheme_of(case) is Scheme.TLS and case.mine.reached, case.end.tls)
 
 
 def is_connected(case: Case) -> Evidence | None:
     """Over plain TCP anybody's server accepts a connection: where there is a control, it must know the address."""
-    if _scheme(case) is not Scheme.TCP or not case.mine.reached:
+    if scheme_of(case) is not Scheme.TCP or not case.mine.reached:
         return None
     known = not case.peers or bool(case.end.connected & case.confirmed_addresses)
     return when(known or case.control_reached is False, case.end.tcp)
@@ -86,7 +86,7 @@ def is_connected(case: Case) -> Evidence | None:
 def is_resolved(case: Case) -> Evidence | None:
     """An address that everybody is given is the name's own, also where it is one of no public service."""
     theirs = frozenset().union(*(peer.addresses for peer in case.peers))
-    return when(_scheme(case) is Scheme.DNS and bool(case.end.addresses & theirs), case.end.dns)
+    return when(scheme_of(case) is Scheme.DNS and bool(case.end.addresses & theirs), case.end.dns)
 
 
 def is_same_page(case: Case) -> Evidence | None:
@@ -97,25 +97,25 @@ def is_same_page(case: Case) -> Evidence | None:
 
 
 def dns_fails_everywhere(case: Case) -> Evidence | None:
-    return _fails_everywhere(case, Layer.DNS)
+    return fails_everywhere(case, Layer.DNS)
 
 
 def tcp_fails_everywhere(case: Case) -> Evidence | None:
-    return _fails_everywhere(case, Layer.TCP)
+    return fails_everywhere(case, Layer.TCP)
 
 
 def tls_fails_everywhere(case: Case) -> Evidence | None:
-    return _fails_everywhere(case, Layer.TLS)
+    return fails_everywhere(case, Layer.TLS)
 
 
 def http_fails_everywhere(case: Case) -> Evidence | None:
     loops = all(path.has_unfollowed_redirect for path in case.controls)
     if case.control_reached is False and loops and not case.mine.reached:
         return when(True, case.end.http)
-    return _fails_everywhere(case, Layer.HTTP)
+    return fails_everywhere(case, Layer.HTTP)
 
 
-def _fails_everywhere(case: Case, layer: Layer) -> Evidence | None:
+def fails_everywhere(case: Case, layer: Layer) -> Evidence | None:
     ends = {path.end.failed for path in case.controls}
     return when(case.control_reached is False and ends == {layer}, case.end.failures)
 
@@ -163,7 +163,7 @@ def _one_type_forged(case: Case, forged: str, other: str) -> Evidence | None:
 
 def dns_wrong_address(case: Case) -> Evidence | None:
     hop = case.end
-    failed = hop.failed in (Layer.TCP, Layer.TLS, Layer.HTTP) or _likeness(case) is Likeness.OTHER
+    failed = hop.failed not in (None, Layer.DNS) or _likeness(case) is Likeness.OTHER
     if not failed or not case.their_addresses or not case.forged_addresses:
         return None
     return (*ids(row for row in hop.dns if _answers(row)), *ids(hop.failures or hop.http))
@@ -316,7 +316,7 @@ def http_other_page(case: Case) -> Evidence | None:
 
 
 def has_unconfirmed_address(case: Case) -> Evidence | None:
-    doubtful = _scheme(case) in (Scheme.TCP, Scheme.DNS) and case.mine.reached and bool(case.peers)
+    doubtful = scheme_of(case) in (Scheme.TCP, Scheme.DNS) and case.mine.reached and bool(case.peers)
     return when(doubtful, case.end.dns)
 
 
@@ -336,7 +336,7 @@ def http_failed(case: Case) -> Evidence | None:
 # Shared
 
 
-def _scheme(case: Case) -> Scheme:
+def scheme_of(case: Case) -> Scheme:
     return case.mine.measurement.target.scheme
 
 

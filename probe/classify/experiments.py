@@ -8,18 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from probe.classify import conditions as c
-from probe.classify.facts import (
-    TIMEOUTS,
-    Case,
-    Evidence,
-    Hop,
-    Layer,
-    addresses_in,
-    addresses_of,
-    ids,
-    is_impatient,
-    leaf_of,
-)
+from probe.classify.addresses import addresses_in, addresses_of
+from probe.classify.facts import TIMEOUTS, Case, Evidence, Hop, Layer, ids, is_impatient, leaf_of
 from probe.classify.host import ipv6_counts, is_of_ipv6
 from probe.failure import Failure
 from probe.model import Experiment, Observation, TlsDetail
@@ -35,6 +25,8 @@ def works_again(case: Case) -> Evidence | None:
         return None
     if failed is Layer.DNS:
         works = bool(addresses_of(again.dns) & case.their_addresses)
+    elif again.greeting:
+        works = bool(again.answered)
     elif case.end.http or any(peer.http for peer in case.peers):
         works = bool(again.pages)
     else:

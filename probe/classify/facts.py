@@ -5,20 +5,24 @@ Law: pure. Nothing here concludes anything; it only puts rows that belong togeth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from probe.address import is_global, parse
+from probe.classify.addresses import addresses_in, addresses_of, addresses_where_good
 from probe.classify.fingerprint_files import shipped
 from probe.classify.fingerprints import Fingerprints
+from probe.classify.networks import SHARED, asns_of, records_of
 from probe.classify.pages import Likeness, compare
 from probe.classify.weighing import NO_WAY_OUT, OF_THE_NAME, Opinion, Voice, weigh
 from probe.failure import Failure
 from probe.model import (
     DnsDetail,
+    DnsRecord,
     Experiment,
+    GreetingDetail,
     Host,
     HttpDetail,
     Measurement,
@@ -49,6 +53,7 @@ class Layer(StrEnum):
     TCP = "tcp"
     TLS = "tls"
     HTTP = "http"
+    GREETING = "greeting"
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,10 @@ class Hop:
         return self._of(QuicDetail)
 
     @cached_property
+    def greeting(self) -> tuple[Observation, ...]:
+        return self._of(GreetingDetail)
+
+    @cached_property
     def addresses(self) -> frozenset[str]:
         """Where the name leads, by the first answers; the address itself where the target is one."""
         if parse(self.host) is not None:
@@ -101,7 +110,8 @@ class Hop:
 
     @cached_property
     def port(self) -> int | None:
-        return next((row.detail.port for row in self.tcp if isinstance(row.detail, TcpDetail)), None)
+        rows = (*self.tcp, *self.greeting)
+        return next((row.detail.port for row in rows if isinstance(row.detail, TcpDetail | GreetingDetail)), None)
 
     @cached_property
     def connected(self) -> frozenset[str]:
@@ -131,6 +141,11 @@ class Hop:
         )
 
     @cached_property
+    def answered(self) -> frozenset[str]:
+        """Addresses that answered a greeting in its protocol."""
+        return addresses_in(row for row in self.greeting if getattr(row.detail, "recognised", False))
+
+    @cached_property
     def page(self) -> HttpDetail | None:
         """The response that was read to its end, at one of the name's own addresses."""
         return next((page for address, page in self.pages.items() if address in self.addresses), None)
@@ -147,7 +162,7 @@ class Hop:
     @cached_property
     def is_untried(self) -> bool:
         """There are public addresses, and yet none was tried: this host has no Internet of their family."""
-        return bool(self.public) and not self.tcp
+        return bool(self.public) and not self.tcp and not self.greeting
 
     @cached_property
     def failed(self) -> Layer | None:
@@ -160,6 +175,8 @@ class Hop:
             return Layer.TLS
         if self.http and self.page is None:
             return Layer.HTTP
+        if self.greeting and not self.answered & self.addresses:
+            return Layer.GREETING
         return None
 
     @cached_property
@@ -212,7 +229,7 @@ class Path:
 
     @cached_property
     def reached(self) -> bool:
-        """Every layer worked, up to a page that is no redirect where pages are asked for."""
+        """Every layer that was tried worked, up to a page that is no redirect where pages are asked for."""
         if self.end.failed is not None or self.has_unfollowed_redirect:
             return False
         scheme = self.measurement.target.scheme
@@ -220,7 +237,8 @@ class Path:
             return bool(self.end.public)
         if scheme in (Scheme.HTTP, Scheme.HTTPS):
             return self.end.page is not None
-        return bool(self.end.secured if scheme is Scheme.TLS else self.end.connected)
+        deepest = {Scheme.TLS: self.end.secured, Scheme.UDP: self.end.answered}
+        return bool(deepest.get(scheme, self.end.connected))
 
     @cached_property
     def is_authenticated(self) -> bool:
@@ -239,7 +257,8 @@ class Path:
         heard = not asked or any(
             row.failure is None or (row.failure in OF_THE_NAME and _asked_for(row, "A")) for row in asked
         )
-        stuck = bool(end.tcp) and all(row.failure in NO_WAY_OUT for row in end.tcp)
+        tried = end.tcp or end.greeting
+        stuck = bool(tried) and all(row.failure in NO_WAY_OUT for row in tried)
         untried = end.is_untried and self.measurement.target.scheme is not Scheme.DNS
         return bool(self.measurement.observations) and heard and not stuck and not untried
 
@@ -302,8 +321,8 @@ class Case:
 
     @cached_property
     def tested(self) -> frozenset[str]:
-        """Addresses of the last hop to which a control connected, or tried to."""
-        return addresses_in(row for peer in self.peers for row in peer.tcp)
+        """Addresses of the last hop to which a control connected, or tried to, or sent a datagram."""
+        return addresses_in(row for peer in self.peers for row in (*peer.tcp, *peer.greeting))
 
     @cached_property
     def reachable(self) -> frozenset[str]:
@@ -321,10 +340,19 @@ class Case:
         return self.end.addresses & (self.their_addresses | self.working)
 
     @cached_property
+    def related(self) -> Mapping[str, DnsRecord]:
+        """Our public addresses that are in a network (ASN) in which the controls' addresses of this name are."""
+        theirs = asns_of((row for peer in self.peers for row in peer.dns), self.their_addresses)
+        ours = records_of(self.end.dns)
+        return {address: ours[address] for address in self.end.public & set(ours) if ours[address].asn in theirs}
+
+    @cached_property
     def forged_addresses(self) -> bool:
-        """No address here is one of the controls', and at none of them does the service work for a control."""
+        """No address here is one of the controls', nor in a network of the service's own, and at none of them does the
+        service work for a control."""
         ours = self.end.public
-        return bool(ours) and ours <= self.tested and not self.confirmed_addresses
+        own = any(record.asn not in SHARED for record in self.related.values())
+        return bool(ours) and ours <= self.tested and not self.confirmed_addresses and not own
 
     @property
     def name_is_suspect(self) -> bool:
@@ -339,8 +367,9 @@ class Case:
         theirs = addresses_of(row for peer in self.peers for row in peer.dns if _asked_for(row, query_type))
         if not ours or not theirs or ours & theirs:
             return frozenset()
-        tried = addresses_in(self.end.tcp) & self.tested if theirs & self.working else frozenset()
-        dead = tried - self.working - self.end.secured - frozenset(self.end.pages)
+        here = addresses_in((*self.end.tcp, *self.end.greeting))
+        tried = here & self.tested if theirs & self.working else frozenset()
+        dead = tried - self.working - self.end.secured - frozenset(self.end.pages) - self.end.answered
         return ours if all(address in dead or address not in self.end.public for address in ours) else frozenset()
 
     @cached_property
@@ -373,34 +402,15 @@ class Case:
 
 
 def working_addresses(hop: Hop) -> frozenset[str]:
-    """Addresses at which a hop's service answers as itself: with a good certificate, or with the page that its own
-    addresses give. Over plain TCP nothing shows that, since anybody's server accepts a connection."""
+    """Addresses at which a hop's service answers as itself: in its protocol, with a good certificate, or with the page
+    that its own addresses give. A plain TCP connect does not show that, since anybody's server accepts one."""
+    if hop.greeting:
+        return hop.answered
     if hop.tls:
         return hop.secured
     if hop.page is None:
         return frozenset()
     return frozenset(address for address, page in hop.pages.items() if compare(page, hop.page) is Likeness.SAME)
-
-
-def addresses_of(rows: Iterable[Observation]) -> frozenset[str]:
-    """The addresses in DNS answers."""
-    return frozenset(
-        record.value
-        for row in rows
-        if isinstance(row.detail, DnsDetail)
-        for record in row.detail.answers
-        if record.type == row.detail.query_type
-    )
-
-
-def addresses_in(rows: Iterable[Observation]) -> frozenset[str]:
-    """The addresses of TCP or TLS rows."""
-    return frozenset(row.detail.address for row in rows if isinstance(row.detail, TcpDetail | TlsDetail))
-
-
-def addresses_where_good(rows: Iterable[Observation]) -> frozenset[str]:
-    """The addresses of TCP or TLS rows without a failure."""
-    return addresses_in(row for row in rows if row.failure is None)
 
 
 def leaf_of(row: Observation) -> str | None:
@@ -437,10 +447,13 @@ def _voice(path: Path) -> Voice:
 
 
 def addresses_in_doubt(mine: Measurement, control: Measurement) -> tuple[str, ...]:
-    """Public addresses that only we were given for the target's own name, unless a good certificate speaks for them:
-    whether the service is there for the control as well is worth a second question."""
+    """Public addresses that only we were given for the target's own name, unless a good certificate or an answer in
+    its protocol speaks for them: whether the service is there for the control as well is worth a second question."""
     path = Path(mine)
     here, there = path.hops[0], Path(control).hops[0]
     if path.is_authenticated and not here.tls:
         return ()
-    return tuple(sorted(here.public - there.public - here.publicly_secured))
+    proven = here.publicly_secured if here.tls else here.answered
+    if here.greeting:
+        proven &= here.answered
+    return tuple(sorted(here.public - there.public - proven))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from probe.classify.facts import Case, Evidence, Layer, addresses_in, addresses_of, ids, leaf_of
+from probe.classify.addresses import addresses_in, addresses_of
+from probe.classify.facts import Case, Evidence, Layer, ids, leaf_of
+from probe.classify.weighing import NO_WAY_OUT
 from probe.failure import Failure
 from probe.form import parse_time
 from probe.model import Observation, Scheme, TlsDetail
-
-_NO_WAY_OUT = frozenset({Failure.NETWORK_UNREACHABLE, Failure.NETWORK_DOWN, Failure.ADDRESS_NOT_AVAILABLE})
 
 
 def is_offline(case: Case) -> Evidence | None:
@@ -28,8 +28,9 @@ def has_no_route(case: Case) -> Evidence | None:
     hop = case.end
     if hop.is_untried and case.mine.measurement.target.scheme is not Scheme.DNS:
         return ids(hop.dns)
-    gone = hop.failed is Layer.TCP and all(row.failure in _NO_WAY_OUT for row in hop.tcp)
-    return ids(hop.tcp) if gone else None
+    rows = hop.tcp if hop.failed is Layer.TCP else hop.greeting
+    gone = hop.failed in (Layer.TCP, Layer.GREETING) and all(row.failure in NO_WAY_OUT for row in rows)
+    return ids(rows) if gone else None
 
 
 # The clock

@@ -10,8 +10,8 @@ from __future__ import annotations
 from probe.classify import conditions as c
 from probe.classify import controls as k
 from probe.classify import experiments as e
+from probe.classify import greeting_rules, host_rules, known, network_rules
 from probe.classify import host as h
-from probe.classify import host_rules, known
 from probe.classify.rule import Rule
 from probe.classify.speed import freezes_again, slow_by_name
 from probe.model import Confidence, Method, Outcome
@@ -78,6 +78,7 @@ RULES: tuple[Rule, ...] = (
         "{host} itself, proven by its certificate, answers HTTP {status} here but not at the control:"
         " the service turns this network or country away.",
     ),
+    *greeting_rules.ANSWERED,
     Rule("tls.verified_page", _OK, c.is_verified_page, "{host} answered with a verified certificate (HTTP {status})."),
     Rule("tls.verified", _OK, c.is_verified_handshake, "{host} answered with a verified certificate."),
     # Somebody who blocks is recognised, whatever a control may see or not
@@ -149,6 +150,7 @@ RULES: tuple[Rule, ...] = (
         c.http_fails_everywhere,
         "{host} gives no page to the control either ({problem}).",
     ),
+    *greeting_rules.FAILS_EVERYWHERE,
     Rule("control.fails_too", _DOWN, k.control_fails_too, "The service does not work from the control either."),
     # What cannot be judged
     *host_rules.EXPLAINS_IT,
@@ -499,7 +501,10 @@ RULES: tuple[Rule, ...] = (
         "Over plain HTTP, another page comes back for {host} than the one the control is given.",
         _HTTP,
     ),
+    # the first exchange in the target's own protocol
+    *greeting_rules.INTERFERED,
     # What is left
+    *network_rules.RELATED,
     Rule(
         "dns.unconfirmed_address",
         _INCONCLUSIVE,

@@ -32,6 +32,7 @@ _AT = {
     Layer.TCP: "No connection to {host} could be made",
     Layer.TLS: "No secure connection to {host} could be made",
     Layer.HTTP: "No page came from {host}",
+    Layer.GREETING: "No answer in its protocol came from {host}",
 }
 
 
@@ -63,6 +64,8 @@ def words(case: Case) -> dict[str, str]:
             (row.detail.issuer for row in hop.tls if isinstance(row.detail, TlsDetail) and row.detail.issuer),
             "an authority",
         ),
+        "protocol": str(target.speaks or "unknown"),
+        "network": _network(case),
         "status": str(page.status) if page else "none",
         "problem": _problem(case),
         "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",
@@ -91,6 +94,12 @@ def clock(host: Host) -> str:
     return f"{count} {name}{'' if count == 1 else 's'} {way} the control's"
 
 
+def _network(case: Case) -> str:
+    records = sorted(case.related.values(), key=lambda record: record.asn or 0)
+    names = dict.fromkeys(" ".join(filter(None, (f"AS{record.asn}", record.network))) for record in records)
+    return " and ".join(names) or "an unknown network"
+
+
 def _problem(case: Case) -> str:
     if case.mine.has_unfollowed_redirect:
         return "its redirects have no end"
@@ -106,4 +115,6 @@ def _what_failed(case: Case) -> str:
         return f"{host} answered, but not in a way that proves who it is"
     if hop.failed is Layer.DNS and hop.addresses:
         return f"The resolver sends {host} to an address where no public service can be"
+    if hop.failed is Layer.GREETING and hop.failure is None:
+        return f"{host} answered, but not in its protocol"
     return f"{_AT[hop.failed].format(host=host)} ({plain(hop.failure)})"

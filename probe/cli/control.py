@@ -48,6 +48,7 @@ def serve(
         typer.Option("--neutral-http", metavar="HOST:PORT", help="Also answer HTTP in clear here, under any name."),
     ] = None,
     resolver: options.ResolverAddress = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -55,7 +56,7 @@ def serve(
     import asyncio
 
     from probe.cli.measuring import services_of
-    from probe.cli.settings import load_config, resolvers, vantage
+    from probe.cli.settings import known_networks, load_config, resolvers, vantage
     from probe.control import access, limits, server, serving
     from probe.control.neutral import Neutral
     from probe.run import affordable
@@ -76,6 +77,7 @@ def serve(
         resolvers=resolvers(resolver, settings),
         roots=roots,
         public_roots=public_roots(),
+        networks=known_networks(networks, settings),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
     )
     asked = server.ControlSettings(
@@ -88,7 +90,7 @@ def serve(
         neutral = Neutral(
             tls=_neutral(stack, "--neutral-tls", neutral_tls), http=_neutral(stack, "--neutral-http", neutral_http)
         )
-        made = server.build(asked, network, vantage(settings), listed, neutral)
+        made = server.build(asked, network, vantage(settings, network.networks), listed, neutral)
         try:
             asyncio.run(serving.serve(made, host, port, listening=lambda url: _say(f"listening on {url}")))
         except OSError as error:

@@ -7,7 +7,9 @@ measured as a target is, so that what works from here is told by the very steps 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,7 @@ def doctor(
     json: options.Json = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
+    networks: options.NetworkFiles = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
@@ -72,6 +75,7 @@ def doctor(
         _portal(found),
         *found.controls,
         about_roots,
+        *_networks(networks, settings),
         _database(db, settings),
     )
     for finding in findings:
@@ -233,6 +237,25 @@ def _roots() -> tuple[Roots | None, Finding]:
     except (OSError, ValueError) as error:
         return None, Finding(name=name, good=False, text=str(error))
     return roots, Finding(name=name, good=True, text=f"{len(roots.certificates)} from {roots.source}")
+
+
+def _networks(flags: list[Path] | None, config: Config) -> Iterator[Finding]:
+    from probe.cli.errors import Refusal
+    from probe.cli.settings import known_networks
+
+    name = "networks"
+    try:
+        found = known_networks(flags, config).databases
+    except Refusal as error:
+        yield Finding(name=name, good=False, text=str(error))
+        return
+    for database in found:
+        days = (datetime.now(UTC) - database.built).days
+        text = f"{database.kind} of {database.built:%Y-%m-%d}, {days} days old ({database.source})"
+        yield Finding(name=name, good=True, text=text)
+    if not found:
+        text = "no database is set (--networks FILE), so whose network an address is in stays unknown"
+        yield Finding(name=name, good=True, text=text)
 
 
 def _database(flag: Path | None, config: Config) -> Finding:

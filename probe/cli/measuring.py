@@ -26,7 +26,10 @@ _JITTER = 0.5
 def check(
     targets: Annotated[
         list[str],
-        typer.Argument(metavar="TARGET...", help="A domain, a URL, tcp://host:port, tls://host:port, or a service."),
+        typer.Argument(
+            metavar="TARGET...",
+            help="A domain, a URL, tcp://host:port, tls://host:port, udp://host:port, or a service.",
+        ),
     ],
     json: options.Json = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
@@ -34,6 +37,7 @@ def check(
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     fingerprints: options.FingerprintFiles = None,
     db: options.Database = None,
@@ -57,6 +61,7 @@ def check(
         control=control,
         resolver=resolver,
         doh=doh,
+        networks=networks,
         timeout=timeout,
         fingerprints=fingerprints,
         database=None if no_save else database(db, files.config),
@@ -110,6 +115,7 @@ def run(
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     doh: options.SecureResolverUrl = None,
+    networks: options.NetworkFiles = None,
     timeout: options.Timeout = None,
     fingerprints: options.FingerprintFiles = None,
     db: options.Database = None,
@@ -137,6 +143,7 @@ def run(
         control=control,
         resolver=resolver,
         doh=doh,
+        networks=networks,
         timeout=timeout,
         fingerprints=fingerprints,
         database=database(db, files.config),
@@ -158,6 +165,7 @@ def _job(
     control: list[str] | None,
     resolver: str | None,
     doh: str | None,
+    networks: list[Path] | None,
     timeout: float | None,
     fingerprints: list[Path] | None,
     database: Path | None,
@@ -172,13 +180,15 @@ def _job(
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout
+    known = settings.known_networks(networks, config)
     return Job(
         command=command,
         targets=targets,
-        vantage=settings.vantage(config),
+        vantage=settings.vantage(config, known),
         controls=settings.controls(control or [], config),
         resolvers=settings.resolvers(resolver, config),
         secure_resolver=settings.secure_resolver(doh, config),
+        networks=known,
         fingerprints=settings.fingerprints(fingerprints, config),
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
         pace=pace,

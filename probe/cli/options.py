@@ -37,6 +37,15 @@ SecureResolverUrl = Annotated[
         show_default="nobody is asked",
     ),
 ]
+NetworkFiles = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--networks",
+        envvar="PROBE_NETWORKS",
+        help="A database of the networks of addresses (.mmdb: ASN, country). May be repeated; PROBE_NETWORKS holds"
+        " several as PATH does.",
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option(

@@ -24,6 +24,7 @@ from probe.control import clients_of
 from probe.form import dumps, result_json
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage
+from probe.networks import Networks, NetworksError
 from probe.plan import Task, plan
 from probe.report.host import trouble
 from probe.report.terminal import summary, verdict_lines
@@ -55,6 +56,7 @@ class Job:
     secure_resolver: SecureResolver | None
     """Asked over HTTPS in follow-ups; `None`: nobody is."""
     fingerprints: Fingerprints
+    networks: Networks
     timeouts: Timeouts
     pace: Pace
     jitter: float
@@ -117,12 +119,15 @@ def carry_out(job: Job) -> Status:
         roots=roots,
         public_roots=public_roots(),
         timeouts=job.timeouts,
+        networks=job.networks,
     )
     try:
         with _open(job) as store:
             return asyncio.run(_carry_out_until_stopped(Session(job), network, store))
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None
+    except NetworksError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
     except HostExhaustedError as error:
         text = f"this machine has run out of descriptors or memory ({error}); ask for less with --concurrency"
         raise Refusal(text, Status.FAILED) from None
@@ -196,6 +201,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
             "timeout_tcp": job.timeouts.tcp,
             "locate": job.locate,
             "targets": len(job.targets),
+            "networks": job.networks.described(),
         },
     )
     if store is not None:

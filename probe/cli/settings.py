@@ -19,8 +19,9 @@ from probe.classify.fingerprint_files import LARGEST, FingerprintError, added, r
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
+from probe.networks import Networks, NetworksError
 from probe.ooni import HELPER_PREFIX
-from probe.steps.host import system_resolvers
+from probe.steps.host import own_addresses, system_resolvers
 from probe.steps.network import Resolver, SecureResolver
 
 _CHECKOUT = Path(__file__).parents[2]
@@ -39,6 +40,12 @@ class VantageTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     network: str | None = None
 
 
+class NetworksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[networks]`: files that say whose network an address is in."""
+
+    databases: tuple[str, ...] = ()
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration file, `probe.toml`."""
 
@@ -53,6 +60,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     allow_vpn: bool = False
     """Let scheduled runs measure where the way out is a VPN."""
     vantage: VantageTable = VantageTable()
+    networks: NetworksTable = NetworksTable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +192,22 @@ def is_scheduled(flag: bool) -> bool:
     return flag or (bool(os.environ.get("INVOCATION_ID")) and not (sys.stdout.isatty() or sys.stderr.isatty()))
 
 
-def vantage(config: Config) -> Vantage:
-    """Where this probe stands: environment, then configuration; what nobody said is unknown."""
+def known_networks(flags: list[Path] | None, config: Config) -> Networks:
+    """The databases of networks that were named. Raises Refusal for one that cannot be used."""
+    paths = flags or [Path(name).expanduser() for name in config.networks.databases]
+    try:
+        return Networks.open(paths)
+    except NetworksError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+def vantage(config: Config, networks: Networks) -> Vantage:
+    """Where this probe stands: environment, then configuration, then what the databases of networks say of this host's
+    own public address, if it has one; the rest is unknown."""
+    return networks.vantage(_vantage(config), own_addresses() if networks.databases else ())
+
+
+def _vantage(config: Config) -> Vantage:
     table = config.vantage
     country = os.environ.get("PROBE_VANTAGE_COUNTRY") or table.country or "ZZ"
     if not (len(country) == 2 and country.isascii() and country.isalpha()):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from starlette.exceptions import HTTPException
 
-from probe.model import Target
+from probe.model import ProtocolName, Target
 
 Listed = Callable[[Target], bool]
 
@@ -25,13 +25,21 @@ def listed_in(targets: Iterable[Target]) -> Listed:
     """Is a target on these lists? When its host is, with a port listed for that host, or a web port.
 
     Path and scheme do not matter: a person who checks `wechat.com` asks for https and http of it. A `dns://`
-    target has no port, so its host decides.
+    target has no port, so its host decides. A protocol is only spoken where a list says that it is.
     """
     ports: dict[str, set[int | None]] = defaultdict(lambda: {None, *_WEB_PORTS})
+    spoken: set[tuple[str, int | None, ProtocolName]] = set()
     for target in targets:
         ports[target.host].add(target.port)
+        if target.speaks is not None:
+            spoken.add((target.host, target.port, target.speaks))
     known = dict(ports)
-    return lambda target: target.port in known.get(target.host, frozenset())
+
+    def is_listed(target: Target) -> bool:
+        there = target.port in known.get(target.host, frozenset())
+        return there and (target.speaks is None or (target.host, target.port, target.speaks) in spoken)
+
+    return is_listed
 
 
 def read_tokens(path: Path) -> frozenset[str]:

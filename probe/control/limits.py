@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from probe.address import Address, is_global, parse, special_use
-from probe.model import Target
+from probe.model import ProtocolName, Target
 from probe.steps.network import Network
+from probe.words import SPOKEN_OVER
 
 PORTS: frozenset[int] = frozenset(
     {
@@ -29,9 +30,16 @@ PORTS: frozenset[int] = frozenset(
         5222,  # XMPP and what grew from it: WhatsApp, KakaoTalk
         5223,  # Apple's push
         5228,  # Google's push
+        8883,  # MQTT
+        3478,  # STUN, over UDP too
+        3479,
+        3480,
+        3481,
+        19302,
     }
 )
-"""Ports that messaging services are reached on. No mail, remote login or database: nothing to be abused against."""
+"""Ports that messaging services are reached on. No mail, remote login or database: nothing to be abused against. Over
+UDP one datagram of 20 bytes is sent, three times at most: an answer is hardly longer, so nothing is amplified."""
 
 MOST_BODY_BYTES = 256 * 1024
 BODY_SECONDS = 10.0
@@ -66,6 +74,14 @@ def check_reachable(target: Target, ports: Collection[int]) -> None:
         raise RefusedError(403, f"not a public address ({use})")
     if target.port is not None and target.port not in ports:
         raise RefusedError(403, f"port {target.port} is not one of {', '.join(map(str, sorted(ports)))}")
+
+
+def protocol(word: str, target: Target) -> ProtocolName:
+    """The protocol that is to be spoken to a target. Raises RefusedError for one that is not known, or not there."""
+    name = next((name for name in ProtocolName if name == word), None)
+    if name is None or target.scheme not in SPOKEN_OVER[name]:
+        raise RefusedError(400, f"speaks must be a protocol of {target.scheme}:// that is known here")
+    return name
 
 
 def public_addresses(texts: Sequence[str]) -> tuple[str, ...]:

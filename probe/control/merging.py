@@ -10,13 +10,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from probe.identity import joined_id
-from probe.model import Measurement, TcpDetail
+from probe.model import GreetingDetail, Measurement, TcpDetail
 
 
 def tried(measurement: Measurement) -> frozenset[str]:
     """The addresses at which a measurement has tried its target."""
     rows = (row for row in measurement.observations if row.hop == 0)
-    return frozenset(row.detail.address for row in rows if isinstance(row.detail, TcpDetail))
+    return frozenset(row.detail.address for row in rows if isinstance(row.detail, TcpDetail | GreetingDetail))
 
 
 def merged(main: Measurement, others: Sequence[Measurement]) -> Measurement:

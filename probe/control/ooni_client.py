@@ -46,6 +46,7 @@ _UNASKABLE = {
     Scheme.DNS: "a name alone (dns://)",
     Scheme.TCP: "tcp:// on ports other than 80 and 443",
     Scheme.TLS: "tls:// on ports other than 443",
+    Scheme.UDP: "datagrams (udp://)",
 }
 """It visits pages, and connects to a web server's ports whatever port it is told."""
 _ALIVE = frozenset({httpx.codes.OK, httpx.codes.BAD_REQUEST})

@@ -12,7 +12,7 @@ import functools
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -127,12 +127,14 @@ class Control:
         )
         return PlainTextResponse(text, media_type=TEXT)
 
-    def _admit(self, text: str, may: Listed) -> Target:
+    def _admit(self, text: str, may: Listed, speaks: str | None = None) -> Target:
         """The target that is meant, if it may be measured. Raises RefusedError."""
         try:
             target = parse_one(text)
         except TargetError as error:
             raise RefusedError(400, printable(str(error), _LONGEST_REASON)) from None
+        if speaks is not None:
+            target = replace(target, speaks=limits.protocol(speaks, target))
         limits.check_reachable(target, self.settings.ports)
         if not may(target):
             raise RefusedError(403, _NOT_LISTED)
@@ -149,7 +151,7 @@ class Control:
         refused: list[bytes] = []
         for ask in asks:
             try:
-                target, addresses = self._admit(ask.target, may), self._admit_addresses(ask)
+                target, addresses = self._admit(ask.target, may, ask.speaks), self._admit_addresses(ask)
             except RefusedError as error:
                 refused.append(error_line(printable(ask.target, _LONGEST_ECHO), str(error)))
                 continue

@@ -64,6 +64,8 @@ class Ask:
     """As `Target.name` writes it."""
     addresses: list[str] = field(default_factory=list)
     """Addresses that the asking vantage point saw, to be connected to as well."""
+    speaks: str | None = None
+    """The protocol to speak to it: a word of `words.ProtocolName`, or one that only a newer program knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +128,10 @@ class Description:
 
 
 def request_body(asks: Sequence[Ask]) -> bytes:
-    """The body of `POST /v1/measure`."""
-    return msgspec.json.encode(_Request(targets=list(asks)))
+    """The body of `POST /v1/measure`. What is absent is not sent."""
+    rows = [msgspec.to_builtins(ask) for ask in asks]
+    targets = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    return msgspec.json.encode({"targets": targets})
 
 
 def read_request(body: bytes) -> tuple[Ask, ...]:

@@ -17,6 +17,7 @@ from probe.model import (
     DnsDetail,
     DnsRecord,
     Experiment,
+    GreetingDetail,
     HttpDetail,
     Measurement,
     Observation,
@@ -138,6 +139,8 @@ def _operation(row: Row) -> tuple[object, ...]:
             return (http.address, http.url, http.method)
         case QuicDetail() as quic:
             return ("quic", quic.address, quic.port, quic.server_name)
+        case GreetingDetail() as greeting:
+            return ("greeting", greeting.address, greeting.port, greeting.transport)
 
 
 def answered(resolver: str, host: str, family: str, values: Iterable[str]) -> DnsDetail:

@@ -13,6 +13,7 @@ from probe.form import time_text
 from probe.model import (
     DnsDetail,
     Experiment,
+    GreetingDetail,
     HttpDetail,
     Measurement,
     Observation,
@@ -22,7 +23,7 @@ from probe.model import (
     TlsDetail,
 )
 from probe.report.safe import safe
-from probe.report.terminal import how_sure, where
+from probe.report.terminal import how_sure, record_line, where
 
 # What was done otherwise than in the check itself.
 EXPERIMENTS: dict[Experiment, str] = {
@@ -83,7 +84,7 @@ def _side_by_side(result: Result) -> Iterator[str]:
     widths = [max(_LEAST_WIDTH, *map(len, column)) for column in columns]
     yield ""
     yield f"Side by side, at {safe(hop.host)}:"
-    for label, *cells in zip(("", "name", "connect", "handshake", "page"), *columns, strict=True):
+    for label, *cells in zip(("", "name", "connect", "handshake", "page", "answer"), *columns, strict=True):
         if any(cell != "-" for cell in cells):
             line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
             yield f"  {label:<9}  {line}".rstrip()
@@ -91,13 +92,21 @@ def _side_by_side(result: Result) -> Iterator[str]:
 
 def _how_far(hop: Hop | None) -> Iterator[str]:
     if hop is None:
-        yield from ("never came there", "-", "-", "-")
+        yield from ("never came there", "-", "-", "-", "-")
         return
     yield ", ".join(sorted(hop.addresses)[:2]) or _ended(hop.dns)
     yield _first_good(hop.tcp, "open")
     yield _first_good(hop.tls, "good certificate")
     page = hop.page
     yield f"HTTP {page.status} {safe(page.title or '', 40)}".rstrip() if page is not None else _ended(hop.http)
+    yield _how_it_spoke(hop)
+
+
+def _how_it_spoke(hop: Hop) -> str:
+    if hop.answered:
+        return "in its protocol"
+    otherwise = any(row.failure is None for row in hop.greeting)
+    return "not in its protocol" if otherwise else _ended(hop.greeting)
 
 
 def _first_good(rows: Sequence[Observation], word: str) -> str:
@@ -144,7 +153,7 @@ def _story(row: Observation) -> str:
             asked = f"asked {dns.resolver_address} for {dns.query_type} of {safe(dns.hostname)}"
             if dns.response > 1:
                 asked += f", answer number {dns.response} to the same question"
-            values = ", ".join(safe(record.value, 60) for record in dns.answers[:4])
+            values = ", ".join(record_line(record) for record in dns.answers[:4])
             return f"{asked}: {ended if row.failure else values}"
         case TcpDetail() as tcp:
             return f"connected to {tcp.address} port {tcp.port}: {ended if row.failure else 'open'}"
@@ -161,3 +170,19 @@ def _story(row: Observation) -> str:
             onward = f"leads to {safe(http.location, 80)}" if http.location is not None else ""
             told = "; ".join(filter(None, (ended if row.failure else "", seen, length if http.status else "", onward)))
             return f"asked {http.address} for {safe(http.url)}: {told}"
+        case GreetingDetail() as greeting:
+            return f"spoke {greeting.protocol} to {_place(greeting)}: {_answer(row, greeting)}"
+
+
+def _place(greeting: GreetingDetail) -> str:
+    return f"{safe(greeting.address, 60)} port {greeting.port} over {safe(greeting.transport, 10).upper()}"
+
+
+def _answer(row: Observation, greeting: GreetingDetail) -> str:
+    """What became of a greeting, with the beginning of an answer that is not the protocol's."""
+    if row.failure is not None:
+        came = f" after {greeting.bytes_received} bytes" if greeting.bytes_received else ""
+        return f"{plain(row.failure)} [{row.failure}]{came}"
+    if greeting.recognised:
+        return f"answered ({greeting.bytes_received} bytes)"
+    return f"answered otherwise: {safe(greeting.first_bytes or '', 128)}"

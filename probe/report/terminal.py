@@ -9,6 +9,7 @@ from rich.text import Text
 
 from probe.classify import located
 from probe.model import (
+    DnsRecord,
     Outcome,
     Result,
     Vantage,
@@ -70,6 +71,16 @@ def summary(outcomes: Iterable[Outcome]) -> str:
 
 def where(vantage: Vantage) -> str:
     """`name (RU, AS12389 Rostelecom)`."""
-    network = " ".join(part for part in (f"AS{vantage.asn}" if vantage.asn else "", vantage.network or "") if part)
-    place = ", ".join(part for part in (vantage.country if vantage.country != "ZZ" else "", network) if part)
-    return safe(f"{vantage.name} ({place})" if place else vantage.name)
+    return _placed(vantage.name, vantage.country if vantage.country != "ZZ" else None, vantage.asn, vantage.network)
+
+
+def record_line(record: DnsRecord) -> str:
+    """`192.0.2.1 (RU, AS12389 Rostelecom)`."""
+    return _placed(safe(record.value, 60), record.country, record.asn, record.network)
+
+
+def _placed(what: str, country: str | None, asn: int | None, name: str | None) -> str:
+    """With what is known of its network."""
+    network = " ".join(part for part in (f"AS{asn}" if asn else "", name or "") if part)
+    place = ", ".join(part for part in (country or "", network) if part)
+    return safe(f"{what} ({place})" if place else what)

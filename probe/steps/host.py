@@ -23,7 +23,7 @@ from probe.certificate import Roots, fingerprints
 from probe.model import Host
 from probe.steps.dns import ask_for_addresses, ask_for_rcode
 from probe.steps.links import tunnel_towards
-from probe.steps.network import Resolver, has_route
+from probe.steps.network import Resolver, has_route, source_towards
 
 # Addresses for documentation (RFC 5737, RFC 3849): only a default route leads there, and nothing is sent.
 _SOMEWHERE_V4 = IPv4Address("192.0.2.1")
@@ -72,6 +72,11 @@ def public_roots() -> frozenset[str]:
     A root that this host trusts beyond them was put there by somebody.
     """
     return fingerprints(certifi.contents())
+
+
+def own_addresses() -> tuple[str, ...]:
+    """The addresses from which this host would send to anywhere, IPv4 first. Nothing is sent to learn them."""
+    return tuple(own for far in (_SOMEWHERE_V4, _SOMEWHERE_V6) if (own := source_towards(far)) is not None)
 
 
 async def look(resolvers: Sequence[Resolver], names: Sequence[str]) -> tuple[Host, tuple[Resolver, ...]]:

@@ -51,10 +51,17 @@ class Response:
     """The UDP port at which the same host says that it speaks HTTP/3."""
 
 
-async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str], bool]) -> Response | None:
+async def fetch(
+    attempt: Attempt,
+    stream: Stream,
+    url: str,
+    leads: Callable[[str], bool],
+    recognise: Callable[[bytes], bool] | None = None,
+) -> Response | None:
     """One GET over an open stream. None when the exchange failed; the row keeps whatever had come by then.
 
-    `leads` says whether a location leads anywhere: a redirect that does not is the row's failure.
+    `leads` says whether a location leads anywhere: a redirect that does not is the row's failure. `recognise`, where
+    there is one, says of the body whether it is what the target is to answer with.
     """
     detail = HttpDetail(address=stream.address, port=stream.port, url=url)
     location: str | None = None
@@ -67,6 +74,10 @@ async def fetch(attempt: Attempt, stream: Stream, url: str, leads: Callable[[str
         finally:
             _note_speed(current, stream, stream.received - before)
         detail = cast(HttpDetail, current.detail)
+        if recognise is not None:
+            assert detail.body_sha256 is not None, "it is set once the exchange is over"
+            detail = replace(detail, recognised=recognise(attempt.journal.bodies[detail.body_sha256]))
+            current.detail = detail
         location = detail.location
         if location is not None and not leads(location):
             location = None

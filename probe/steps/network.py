@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from probe.address import Address, is_global
 from probe.certificate import Roots
+from probe.networks import Networks
 from probe.steps.errors import failure_of
 
 
@@ -54,23 +55,32 @@ class Timeouts:
     tcp: float = 10.0
     tls: float = 10.0
     http: float = 15.0
+    greeting: float = 10.0
+    """Over a stream. A greeting by datagram is tried as often, and waited for as long, as a question over UDP."""
 
     @classmethod
     def of(cls, seconds: float) -> Timeouts:
         """Deadlines for a user who says "at most this many seconds for an operation"."""
-        return cls(dns=tuple(min(each, seconds) for each in cls().dns), tcp=seconds, tls=seconds, http=seconds)
+        dns = tuple(min(each, seconds) for each in cls().dns)
+        return cls(dns=dns, tcp=seconds, tls=seconds, http=seconds, greeting=seconds)
 
 
 def has_route(address: Address) -> bool:
-    """Whether the kernel has a route to the address. Connecting a datagram socket asks it, and sends nothing."""
+    """Whether the kernel has a route to the address."""
+    return source_towards(address) is not None
+
+
+def source_towards(address: Address) -> str | None:
+    """The address of this host from which the kernel would send there; None when it has no route. Connecting a
+    datagram socket asks it, and sends nothing."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.connect((str(address), 53))
+            return str(sock.getsockname()[0])
     except OSError as error:
         failure_of(error)  # raises where the fault is this machine's
-        return False
-    return True
+        return None
 
 
 def allow_global(address: Address, port: int) -> bool:
@@ -107,6 +117,8 @@ class Network:
     """Whether an address that a target names itself may be connected to, whatever `allow` says: the user named it."""
     named: Address | None = None
     """That address, during a measurement."""
+    networks: Networks = field(default_factory=Networks)
+    """Whose network an address is in, as far as the user's databases know."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -42,8 +42,8 @@ class Filter:
 _MEASUREMENT = """
     SELECT measurement.id, measurement.target_id, measurement.vantage_id, measurement.started_at,
            measurement.runtime, {run_id} AS run_id,
-           target.scheme, target.host, target.port, target.path, target.service, target.role, target.certainty,
-           target.retired,
+           target.scheme, target.host, target.port, target.path, target.speaks, target.service, target.role,
+           target.certainty, target.retired,
            vantage.name, vantage.country, vantage.asn, vantage.network
            {more}
     FROM {table} AS measurement

@@ -21,6 +21,7 @@ from probe.model import (
     Method,
     Observation,
     Outcome,
+    ProtocolName,
     Reason,
     Role,
     Run,
@@ -51,6 +52,7 @@ def target_row(target: Target) -> dict[str, Any]:
         "host": target.host,
         "port": target.port,
         "path": target.path,
+        "speaks": target.speaks.value if target.speaks else None,
         "service": target.service,
         "role": target.role.value if target.role else None,
         "certainty": target.certainty.value,
@@ -64,6 +66,7 @@ def target_from_row(row: Row) -> Target:
         host=row["host"],
         port=row["port"],
         path=row["path"],
+        speaks=ProtocolName(row["speaks"]) if row["speaks"] else None,
         service=row["service"],
         role=Role(row["role"]) if row["role"] else None,
         certainty=Certainty(row["certainty"]),
@@ -136,8 +139,8 @@ def observation_from_row(row: Row) -> Observation:
         kind = DETAIL_COLUMNS[column]
         if kind is tuple:
             form[column] = msgspec.json.decode(row[column])
-        elif kind is bool:
-            form[column] = bool(row[column]) if row[column] is not None else None
+        elif kind is bool and row[column] is not None:
+            form[column] = bool(row[column])
     return observation_from_json(form)
 
 

@@ -15,7 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from sqlite_utils import Database
 
-from probe.model import DETAILS, Certainty, Confidence, Outcome, Scheme, StepName
+from probe.model import DETAILS, Certainty, Confidence, Outcome, ProtocolName, Scheme, StepName
 from probe.store.views import VIEWS
 
 _COMMON: Mapping[str, type] = {
@@ -35,10 +35,13 @@ _COMMON: Mapping[str, type] = {
 
 
 def _stored_type(hint: Any) -> type:
-    """How a field's type is kept: tuples as JSON text, the rest as itself; `| None` only makes it nullable."""
+    """How a field's type is kept: tuples as JSON text, words as text, the rest as itself; `| None` only makes it
+    nullable."""
     if get_origin(hint) is UnionType:
         (hint,) = (part for part in get_args(hint) if part is not NoneType)
-    return tuple if get_origin(hint) is tuple else hint
+    if get_origin(hint) is tuple:
+        return tuple
+    return str if issubclass(hint, StrEnum) else hint
 
 
 DETAIL_COLUMNS: Mapping[str, type] = {
@@ -125,15 +128,16 @@ TABLES: Mapping[str, Table] = {
             "host": str,
             "port": int,
             "path": str,
+            "speaks": str,
             "service": str,
             "role": str,
             "certainty": str,
             "retired": str,
         },
-        nullable=("port", "service", "role", "retired"),
-        words={"scheme": Scheme, "certainty": Certainty},
+        nullable=("port", "speaks", "service", "role", "retired"),
+        words={"scheme": Scheme, "speaks": ProtocolName, "certainty": Certainty},
         indexes=(("host",), ("service",)),
-        unique=("name", "service", "role", "certainty", "retired"),
+        unique=("name", "speaks", "service", "role", "certainty", "retired"),
     ),
     "measurement": _measurement(of_a_run=True),
     "observation": _observation("measurement"),

@@ -15,8 +15,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from probe.model import DEFAULT_PORTS, Certainty, Endpoint, Role, Service, Target
+from probe.model import DEFAULT_PORTS, Certainty, Endpoint, ProtocolName, Role, Service, Target
 from probe.targets.parse import TargetError, parse_one
+from probe.words import SPOKEN_OVER
 
 _LARGEST = 1 << 20
 _LONGEST_SHOWN = 60
@@ -54,7 +55,7 @@ def _date(value: Any) -> date:
     return value
 
 
-def _word_of(kind: type[Role] | type[Certainty]) -> Callable[[Any], Any]:
+def _word_of(kind: type[Role] | type[Certainty] | type[ProtocolName]) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         if value not in tuple(kind):
             raise ValueError(f"must be one of {', '.join(kind)}, not {_shown(repr(value))}")
@@ -101,6 +102,7 @@ ENDPOINT: Mapping[str, Key] = {
     "certainty": Key(True, _word_of(Certainty)),
     "source": Key(True, _text),
     "healthy": Key(False, _text),
+    "speaks": Key(False, _word_of(ProtocolName)),
     "retired": Key(False, _date),
 }
 
@@ -217,11 +219,23 @@ class _Reading:
         if any(key.required and name not in values for name, key in ENDPOINT.items()):
             return None
         target = replace(
-            values["target"], role=values["role"], certainty=values["certainty"], retired=values.get("retired")
+            values["target"],
+            role=values["role"],
+            certainty=values["certainty"],
+            speaks=self._speaks(values, number),
+            retired=values.get("retired"),
         )
         return Endpoint(
             target=target, purpose=values["purpose"], source=values["source"], healthy=values.get("healthy")
         )
+
+    def _speaks(self, values: Mapping[str, Any], number: int) -> ProtocolName | None:
+        target: Target = values["target"]
+        speaks: ProtocolName | None = values.get("speaks")
+        if speaks is not None and target.scheme not in SPOKEN_OVER[speaks]:
+            over = " or ".join(sorted(f"{scheme}://" for scheme in SPOKEN_OVER[speaks]))
+            self._fault(f"endpoint[{number}].speaks", number, "speaks", f"{speaks} is spoken over {over} only")
+        return speaks or target.speaks
 
     def _table(self, table: Mapping[str, Any], keys: Mapping[str, Key], prefix: str, number: int) -> dict[str, Any]:
         """The good values of one table; what is wrong with the others goes to the faults."""

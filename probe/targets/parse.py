@@ -11,15 +11,18 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 import idna
 
 from probe.address import parse as parse_address
-from probe.model import DEFAULT_PORTS, Scheme, Target
+from probe.model import DEFAULT_PORTS, ProtocolName, Scheme, Target
 
 _LONGEST = 2048
 _LONGEST_SHOWN = 80
 _LONGEST_HOST = 253
 # Characters that may stand in a path or query as they are (RFC 3986 §3.3, §3.4), and `%`, which is encoded already.
 _KEPT = "/%:@!$&'()*+,;=-._~?"
-_FORMS = "give a domain, http(s)://host/path, tcp://host:port, tls://host:port or dns://host"
+_FORMS = "give a domain, http(s)://host/path, tcp://host:port, tls://host:port, udp://host:port or dns://host"
 _REDIRECTING = frozenset({Scheme.HTTP, Scheme.HTTPS})
+# A datagram is answered only when it says something: of what a service may speak over UDP, STUN is what we can say.
+_SPOKEN_UNASKED = {Scheme.UDP: ProtocolName.STUN}
+_USUAL_PORTS = {Scheme.UDP: 3478}
 
 
 class TargetError(ValueError):
@@ -97,8 +100,9 @@ def _with_port(text: str, scheme: Scheme, host: str, port: int | None, parts: Sp
             raise TargetError(text, "dns:// wants a name, and this is an address")
         return Target(scheme=scheme, host=host, port=None)
     if port is None:
-        raise TargetError(text, f"the port is missing; give {scheme}://{host}:443, or another port")
-    return Target(scheme=scheme, host=host, port=port)
+        usual = _USUAL_PORTS.get(scheme, 443)
+        raise TargetError(text, f"the port is missing; give {scheme}://{host}:{usual}, or another port")
+    return Target(scheme=scheme, host=host, port=port, speaks=_SPOKEN_UNASKED.get(scheme))
 
 
 def redirect(base: Target, location: str) -> Target:

@@ -11,10 +11,12 @@ from probe.model import (
     DnsDetail,
     DnsRecord,
     Experiment,
+    GreetingDetail,
     Host,
     HttpDetail,
     Measurement,
     Observation,
+    ProtocolName,
     QuicDetail,
     Scheme,
     Target,
@@ -41,6 +43,10 @@ HTTPS = Target(scheme=Scheme.HTTPS, host="line.me", port=443)
 HTTP = Target(scheme=Scheme.HTTP, host="line.me", port=80)
 TLS = Target(scheme=Scheme.TLS, host="line.me", port=443)
 TCP = Target(scheme=Scheme.TCP, host="long.line.me", port=5222)
+CHAT = replace(TCP, speaks=ProtocolName.XMPP)
+PUSH = replace(TLS, speaks=ProtocolName.MQTT)
+CALLS = Target(scheme=Scheme.UDP, host="stun.line.me", port=3478, speaks=ProtocolName.STUN)
+BOOTSTRAP = replace(HTTP, speaks=ProtocolName.NEWGETDNS)
 NAME = Target(scheme=Scheme.DNS, host="line.me", port=None)
 RETIRED = replace(HTTPS, retired=date(2019, 5, 31))
 
@@ -88,8 +94,12 @@ class Saw:
         kind: str = "A",
         nth: int = 1,
         alias: str | None = None,
+        asn: int | None = None,
     ) -> Saw:
-        records = tuple(DnsRecord(name="line.me", type=kind, value=value, ttl=60) for value in addresses)
+        records = tuple(
+            DnsRecord(name="line.me", type=kind, value=value, ttl=60, asn=asn, network=asn and "LINE")
+            for value in addresses
+        )
         if alias is not None:
             records = (DnsRecord(name="line.me", type="CNAME", value=alias, ttl=60), *records)
         detail = DnsDetail(
@@ -147,6 +157,7 @@ class Saw:
         tries: int = 1,
         location: str | None = None,
         url: str = "http://line.me/",
+        recognised: bool | None = None,
         **more: object,
     ) -> Saw:
         detail = HttpDetail(
@@ -158,6 +169,7 @@ class Saw:
             body_sha256=body,
             body_length=length,
             headers=(*headers, *((("location", location),) if location else ())),
+            recognised=recognised,
             **more,  # type: ignore[arg-type]
         )
         if failure is not None and failure is not Failure.HTTP_INVALID_REDIRECT:
@@ -202,6 +214,22 @@ class Saw:
         self.bodies[detail.body_sha256 or ""] = body
         return self._row(detail, failure, 1)
 
+    def said(
+        self, address: str, failure: Failure | None = None, *, over: str = "tcp", other: bool = False, tries: int = 1
+    ) -> Saw:
+        """A greeting, and its answer: a proper one, none for a failure, or one that is `other` than the protocol's."""
+        detail = GreetingDetail(
+            address=address,
+            port=3478 if over == "udp" else 5222,
+            transport=over,
+            protocol=ProtocolName.STUN if over == "udp" else ProtocolName.XMPP,
+            bytes_sent=20,
+            bytes_received=0 if failure else 32,
+            first_bytes=None if failure else "00ff",
+            recognised=failure is None and not other,
+        )
+        return self._row(detail, failure, tries)
+
     def redirected(self, host: str) -> Saw:
         """What follows happened one hop further, at another host."""
         self.hop += 1
@@ -229,6 +257,21 @@ class Saw:
 def well(address: str = REAL) -> Saw:
     """A healthy HTTPS check."""
     return Saw().dns(address).tcp(address).tls(address).http(address)
+
+
+def chatting(address: str = REAL) -> Saw:
+    """A healthy check of a port that speaks."""
+    return Saw().dns(address).tcp(address, port=5222).said(address)
+
+
+def pushing(address: str = REAL) -> Saw:
+    """A healthy check of a port that speaks inside TLS."""
+    return Saw().dns(address).tcp(address).tls(address).said(address, over="tls")
+
+
+def calling(address: str = REAL) -> Saw:
+    """A healthy check over UDP."""
+    return Saw().dns(address).said(address, over="udp")
 
 
 def well_in_clear(address: str = REAL, **page: object) -> Saw:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from probe.classify import NOTES, RULES, classify
 from probe.model import Confidence, Host, Measurement, Method, Observation, Outcome, Target
 from tests.classify.golden import GOLDEN, Golden
-from tests.classify.stories import CONTROL, HERE, HTTP, HTTPS, NAME, ONLINE, TCP, TLS, Saw
+from tests.classify.stories import BOOTSTRAP, CALLS, CHAT, CONTROL, HERE, HTTP, HTTPS, NAME, ONLINE, PUSH, TCP, TLS, Saw
 
 
 @pytest.mark.parametrize("golden", GOLDEN, ids=lambda g: g.code)
@@ -60,7 +60,7 @@ def test_blocked_rules_alone_name_a_method() -> None:
 
 ROWS = [row for golden in GOLDEN for saw in (golden.mine, *golden.controls) for row in saw.rows]
 rows = st.lists(st.sampled_from(ROWS), max_size=12)
-targets = st.sampled_from([HTTPS, HTTP, TLS, TCP, NAME])
+targets = st.sampled_from([HTTPS, HTTP, TLS, TCP, NAME, CHAT, PUSH, CALLS, BOOTSTRAP])
 hosts = st.sampled_from(list({golden.host: None for golden in GOLDEN}))
 
 

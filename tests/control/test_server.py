@@ -38,6 +38,50 @@ def test_a_listed_target_is_measured(listing: Running) -> None:
     assert (rows(line, "tls")[0]["failure"], "body" in page) == (None, False)
 
 
+def test_a_listed_target_is_spoken_to_in_its_protocol(listing: Running) -> None:
+    (line,) = listing.lines({"target": "tcp://chat.test:5222", "speaks": "xmpp"})
+    assert [(row["step"], row.get("recognised"), row["failure"]) for row in line["observations"][-2:]] == [
+        ("tcp", None, None),
+        ("greeting", True, None),
+    ]
+    (plain,) = listing.lines({"target": "tcp://chat.test:5222"})
+    assert rows(plain, "greeting") == []
+    assert plain["measurement_id"] != line["measurement_id"]
+    assert listing.lines({"target": "tcp://chat.test:5222", "speaks": "xmpp"}) == [line]
+
+
+def test_it_is_spoken_to_at_the_addresses_the_client_saw_as_well(listing: Running) -> None:
+    (line,) = listing.lines({"target": "tcp://chat.test:5222", "speaks": "xmpp", "addresses": [SITE]})
+    told = {row["address"]: row["recognised"] for row in rows(line, "greeting")}
+    assert told == {OTHER: True, SITE: False}
+
+
+def test_datagrams_go_to_public_addresses_only(listing: Running) -> None:
+    line = listing.line("udp://calls.test:3478", PRIVATE, "127.0.0.1", SITE)
+    told = {row["address"]: (row["transport"], row["recognised"]) for row in rows(line, "greeting")}
+    assert told == {OTHER: ("udp", True), SITE: ("udp", False)}
+    assert f"{OTHER}:3478 datagram" in listing.hits
+    assert reached_forbidden(listing) == []
+
+
+@pytest.mark.parametrize(
+    ("ask", "named"),
+    [
+        ({"target": "tcp://chat.test:5222", "speaks": "mtproto"}, "not on the lists"),
+        ({"target": "tcp://site.test:5222", "speaks": "xmpp"}, "not on the lists"),
+        ({"target": "udp://site.test:5222"}, "not on the lists"),
+        ({"target": "udp://calls.test:53"}, "port 53"),
+        ({"target": "udp://10.9.9.9:3478"}, "private use"),
+        ({"target": "tcp://chat.test:5222", "speaks": "newgetdns"}, "speaks must be a protocol of tcp://"),
+        ({"target": "tcp://chat.test:5222", "speaks": "of tomorrow"}, "speaks must be a protocol of tcp://"),
+    ],
+)
+def test_a_protocol_that_is_not_spoken(listing: Running, ask: dict[str, str], named: str) -> None:
+    (line,) = listing.lines(ask)
+    assert named in line["error"]
+    assert not any(hit.endswith(":53 datagram") for hit in listing.hits)
+
+
 def test_a_failure_of_the_target_is_a_measurement(listing: Running) -> None:
     line = listing.line("http://gone.test/")
     assert {row["failure"] for row in line["observations"]} == {"dns_nxdomain_error"}

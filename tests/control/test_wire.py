@@ -25,9 +25,11 @@ from probe.failure import Failure
 from probe.model import (
     DnsDetail,
     DnsRecord,
+    GreetingDetail,
     HttpDetail,
     Measurement,
     Observation,
+    ProtocolName,
     Scheme,
     Target,
     TcpDetail,
@@ -49,18 +51,19 @@ DETAILS = (
     ),
     TcpDetail(address="192.31.196.10", port=443),
     TlsDetail(address="192.31.196.10", port=443, server_name="site.test", certificates=("ab", "cd")),
+    GreetingDetail(address="192.31.196.10", port=3478, transport="udp", protocol=ProtocolName.STUN, recognised=True),
     HttpDetail(address="192.31.196.10", port=443, url=TARGET.name, status=200, headers=(("server", "x"),)),
 )
 
 
-def measurement(count: int = 4, **detail: Any) -> Measurement:
+def measurement(count: int = len(DETAILS), **detail: Any) -> Measurement:
     rows = tuple(
         Observation(
             id=n + 1,
             started=n / 8,
             runtime=0.125,
             failure=Failure.EOF if n == 2 else None,
-            detail=DETAILS[n % 4] if not detail else HttpDetail(address="a", port=80, url="u", **detail),
+            detail=DETAILS[n % len(DETAILS)] if not detail else HttpDetail(address="a", port=80, url="u", **detail),
         )
         for n in range(count)
     )
@@ -162,6 +165,7 @@ BAD_LINES: dict[str, bytes] = {
     "status no number": changed_row(status="200"),
     "number too large": changed_row(status=10**30),
     "number too small": changed_row(body_length=-(10**17)),
+    "unknown protocol": changed_row(step="greeting", transport="udp", protocol="smtp"),
     "headers no pairs": changed_row(headers=["a"]),
 }
 

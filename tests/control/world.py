@@ -13,6 +13,8 @@ import socket
 import ssl
 import sys
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,11 @@ from probe.certificate import Roots
 from probe.control import limits, serving
 from probe.control.access import listed_in
 from probe.control.server import ControlSettings, build
-from probe.model import Vantage
+from probe.model import ProtocolName, Vantage
 from probe.steps.network import Network, Resolver, Timeouts
 from probe.targets import parse_one
+from tests.lab.spec import Speech
+from tests.lab.speech import Datagrams, speak
 
 SITE, OTHER, SITE_V6, RESOLVER = "192.31.196.10", "192.31.196.11", "2620:4f:8000::10", "192.31.196.53"
 DEAD = "192.31.196.99"
@@ -41,6 +45,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "site.test": (SITE,),
     "both.test": (SITE, SITE_V6),
     "unlisted.test": (SITE,),
+    "chat.test": (OTHER,),
+    "calls.test": (OTHER, PRIVATE),
     "twin.test": (SITE, PRIVATE),
     "private.test": (PRIVATE,),
     "loopback.test": ("127.0.0.1", "::1"),
@@ -54,6 +60,7 @@ NAMES["dead.test"] = (DEAD,)
 BROKEN = "broken.test"
 """A zone that is broken: no resolver has an answer."""
 LISTED += (f"dns://{BROKEN}",)
+SPEAKING = {"tcp://chat.test:5222": ProtocolName.XMPP, "udp://calls.test:3478": ProtocolName.STUN}
 REBINDING = "rebind.test"
 """Another address each time it is asked for: a public one, then a private one."""
 
@@ -66,6 +73,8 @@ REDIRECTS = {
 }
 PLAIN = ((SITE, 80), (SITE, 25), (SITE, 5222), (OTHER, 80), (SITE_V6, 80), (PRIVATE, 80), (METADATA, 80))
 PLAIN += (("127.0.0.1", 80), ("::1", 80), *((each, 80) for each in MIRRORS))
+CALLED = ((OTHER, 3478), (PRIVATE, 3478), (OTHER, 53))
+"""Where datagrams are answered."""
 SECURE = ((SITE, 443), (SITE_V6, 443))
 
 
@@ -132,6 +141,19 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hit
     writer.close()
 
 
+class Calls(Datagrams):
+    """Answers in STUN, and notes each datagram as a hit."""
+
+    def __init__(self, place: tuple[str, int], hits: Path) -> None:
+        super().__init__(Speech.STUN)
+        self._place, self._hits = place, hits
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        with self._hits.open("a") as file:
+            file.write("{}:{} datagram\n".format(*self._place))
+        super().datagram_received(data, addr)
+
+
 async def live(sock: socket.socket, folder: Path, options: dict[str, Any]) -> None:
     hits = folder / "hits"
     authority = trustme.CA()
@@ -147,6 +169,9 @@ async def live(sock: socket.socket, folder: Path, options: dict[str, Any]) -> No
     await loop.create_datagram_endpoint(lambda: Names(broken=broken), local_addr=(RESOLVER, 53))
     servers = [await asyncio.start_server(handle, *each) for each in PLAIN]
     servers += [await asyncio.start_server(handle, *each, ssl=context) for each in SECURE]
+    servers.append(await asyncio.start_server(partial(speak, Speech.XMPP), OTHER, 5222))
+    for place in CALLED:
+        await loop.create_datagram_endpoint(partial(Calls, place, hits), local_addr=place)
     network = Network(
         resolvers=(Resolver(RESOLVER),),
         roots=Roots.from_pem(authority.cert_pem.bytes(), "the tests' authority"),
@@ -158,7 +183,9 @@ async def live(sock: socket.socket, folder: Path, options: dict[str, Any]) -> No
     serving._SILENT_SECONDS = options.pop("silent_seconds", serving._SILENT_SECONDS)
     settings = ControlSettings(**{**options, "tokens": frozenset(options.get("tokens", ()))})
     vantage = Vantage(name="lab-control", country="NL", asn=64500, network="Lab")
-    app = build(settings, network, vantage, listed_in([parse_one(each) for each in LISTED]))
+    listed = [parse_one(each) for each in LISTED]
+    listed += [replace(parse_one(name), speaks=speaks) for name, speaks in SPEAKING.items()]
+    app = build(settings, network, vantage, listed_in(listed))
     (folder / "ready").touch()
     await serving.serve_on(app, sock)
     for server in servers:

@@ -30,6 +30,7 @@ from tests.lab.spec import (
     Reject,
     Reset,
     Rule,
+    Saying,
     Sni,
     Throttle,
     To,
@@ -51,6 +52,7 @@ _POSSIBLE: Mapping[type[Trigger], tuple[type[Action], ...]] = {
     Back: (Drop, Reset),
     Sni: (Drop, Reset, Eof, Inject, Throttle),
     HostHeader: (Drop, Reset, Eof, Inject, Throttle),
+    Saying: (Drop, Reset, Eof, Inject, Throttle),
     Question: (Drop, Reject, Forge, Reset),
 }
 
@@ -209,6 +211,10 @@ class Censor:
         is_control, undecided = packet.source in self._control, False
         for armed in self.armed:
             when = armed.rule.when
+            if isinstance(when, Saying) and armed.is_live(is_control):
+                if when.data in flow.heard and armed.concerns(packet.destination, packet.dport):
+                    return armed
+                undecided = True
             if type(when) not in READERS or not armed.is_live(is_control):
                 continue
             if isinstance(when, Question) and (when.protocol != "tcp" or packet.dport != 53):

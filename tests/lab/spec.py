@@ -49,6 +49,18 @@ class Ending(StrEnum):
     SILENCE = "silence"
 
 
+class Speech(StrEnum):
+    """What a server that is no web server speaks, as far as the first exchange."""
+
+    XMPP = "xmpp"
+    STUN = "stun"
+    MTPROTO = "mtproto"
+    MQTT = "mqtt"
+    NEWGETDNS = "newgetdns"
+    GARBAGE = "garbage"
+    """Answers everybody with the same line, which belongs to no protocol."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """One response. The body is made of the parts that are set."""
@@ -85,6 +97,10 @@ class Site:
     """What the client is given in place of `page`."""
     silent: bool = False
     """Accepts connections and never says a byte."""
+    speech: Speech | None = None
+    """Speaks this instead of HTTP."""
+    datagrams: bool = False
+    """Over UDP: `speech` answers each datagram."""
     relay: str | None = None
     """Passes everything through to the same port of this address."""
     http3: bool = False
@@ -166,6 +182,14 @@ class HostHeader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Saying:
+    """A TCP connection whose client says this among its first bytes."""
+
+    data: bytes
+    addresses: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A DNS question for this name or one below it, to any address at port 53."""
 
@@ -175,7 +199,7 @@ class Question:
     """`udp` or `tcp`."""
 
 
-Trigger = To | Back | Sni | HostHeader | Question
+Trigger = To | Back | Sni | HostHeader | Saying | Question
 
 
 # Actions: what a rule does about it. The packet that triggers goes no further, unless the action says so.

@@ -25,6 +25,7 @@ from aioquic.quic.configuration import QuicConfiguration
 
 from tests.lab.authority import Authorities
 from tests.lab.spec import CLIENT, Ending, Page, Site
+from tests.lab.speech import Datagrams, speak
 
 _FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}  # IP(V6)_FREEBIND
 _LONGEST_HEAD = 65_536
@@ -65,8 +66,8 @@ class Web:
     def __init__(self, authorities: Authorities) -> None:
         self._authorities = authorities
         self._servers: list[asyncio.Server] = []
-        self._datagrams: list[asyncio.DatagramTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._datagrams: list[asyncio.DatagramTransport] = []
 
     async def become(self, sites: Sequence[Site]) -> None:
         """Closes what was open, and listens for these sites. Raises OSError."""
@@ -79,9 +80,10 @@ class Web:
             transport.close()
         self._servers.clear()
         self._datagrams.clear()
+        await self._answer_datagrams([site for site in sites if site.datagrams])
         places: dict[tuple[str, int], list[Site]] = {}
         for site in sites:
-            for address in site.addresses:
+            for address in site.addresses if not site.datagrams else ():
                 places.setdefault((address, site.port), []).append(site)
         for address, port, site in ((a, s.port, s) for s in sites if s.http3 for a in s.addresses):
             self._datagrams.append(await self._serve_quic(address, port, site))
@@ -103,6 +105,15 @@ class Web:
             partial(QuicServer, configuration=configuration), sock=listening_socket(address, port, socket.SOCK_DGRAM)
         )
         return transport
+
+    async def _answer_datagrams(self, sites: Sequence[Site]) -> None:
+        loop = asyncio.get_running_loop()
+        for site in sites:
+            assert site.speech is not None, "a datagram is answered in some protocol"
+            for address in site.addresses:
+                sock = listening_socket(address, site.port, socket.SOCK_DGRAM)
+                transport, _ = await loop.create_datagram_endpoint(partial(Datagrams, site.speech), sock=sock)
+                self._datagrams.append(transport)
 
     async def _serve(self, place: Place, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -150,6 +161,8 @@ class Place:
         first = self._sites[0]
         if first.silent:
             await reader.read()
+        elif first.speech is not None:
+            await speak(first.speech, reader, writer)
         elif first.relay is not None:
             await _pass_through(reader, writer, first.relay, first.port)
         elif (session := writer.get_extra_info("ssl_object")) and session.selected_alpn_protocol() == "h2":

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import hashlib
 import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -20,14 +21,16 @@ def leads_somewhere(location: str) -> bool:
     return "///" not in location
 
 
-def get(attempt: Attempt, speak: Speak) -> tuple[http.Response | None, Observation]:
+def get(
+    attempt: Attempt, speak: Speak, recognise: Callable[[bytes], bool] | None = None
+) -> tuple[http.Response | None, Observation]:
     async def go() -> http.Response | None:
         async with tcp_server(speak, limit=1 << 20) as port:
             stream = await tcp.connect(attempt, "127.0.0.1", port)
             assert stream is not None
             try:
                 return await http.fetch(
-                    attempt, stream, "http://line.me/path?q=1", lambda location: "///" not in location
+                    attempt, stream, "http://line.me/path?q=1", lambda location: "///" not in location, recognise
                 )
             finally:
                 stream.close()
@@ -45,6 +48,13 @@ def test_a_page(attempt: Attempt) -> None:
     assert ("x-of-ours", "1") in row.detail.headers
     assert row.detail.body_sha256 == hashlib.sha256(page).hexdigest()
     assert attempt.journal.bodies == {row.detail.body_sha256: page}
+
+
+@pytest.mark.parametrize(("page", "recognised"), [(b"<dns>", True), (b"<html>", False), (b"", False)])
+def test_a_page_that_is_to_be_recognised(attempt: Attempt, page: bytes, recognised: bool) -> None:
+    _, row = get(attempt, answering(page), lambda body: body == b"<dns>")
+    assert isinstance(row.detail, HttpDetail)
+    assert (row.failure, row.detail.recognised) == (None, recognised)
 
 
 def test_what_is_sent(attempt: Attempt) -> None:

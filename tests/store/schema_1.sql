@@ -31,7 +31,7 @@ CREATE INDEX "idx_target_host"
 CREATE INDEX "idx_target_service"
     ON "target" ("service");
 
-CREATE UNIQUE INDEX unique_target ON target (name, ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''));
+CREATE UNIQUE INDEX unique_target ON target (name, ifnull(speaks, x''), ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''));
 
 CREATE UNIQUE INDEX unique_vantage ON vantage (name, country, asn, ifnull(network, x''));
 
@@ -118,8 +118,13 @@ CREATE TABLE "control_observation" (
    "head_after" REAL,
    "received" INTEGER,
    "received_after" REAL,
+   "recognised" INTEGER,
+   "protocol" TEXT,
+   "bytes_sent" INTEGER,
+   "bytes_received" INTEGER,
+   "first_bytes" TEXT,
    PRIMARY KEY ("measurement_id", "id"),
-   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic'))
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic', 'greeting'))
 );
 
 CREATE TABLE "measurement" (
@@ -186,8 +191,13 @@ CREATE TABLE "observation" (
    "head_after" REAL,
    "received" INTEGER,
    "received_after" REAL,
+   "recognised" INTEGER,
+   "protocol" TEXT,
+   "bytes_sent" INTEGER,
+   "bytes_received" INTEGER,
+   "first_bytes" TEXT,
    PRIMARY KEY ("measurement_id", "id"),
-   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic'))
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic', 'greeting'))
 );
 
 CREATE TABLE "reason" (
@@ -219,11 +229,13 @@ CREATE TABLE "target" (
    "host" TEXT NOT NULL,
    "port" INTEGER,
    "path" TEXT NOT NULL,
+   "speaks" TEXT,
    "service" TEXT,
    "role" TEXT,
    "certainty" TEXT NOT NULL,
    "retired" TEXT,
-   CHECK (scheme IN ('dns', 'tcp', 'tls', 'http', 'https')),
+   CHECK (scheme IN ('dns', 'tcp', 'tls', 'http', 'https', 'udp')),
+   CHECK (speaks IN ('xmpp', 'stun', 'mtproto', 'mqtt', 'newgetdns')),
    CHECK (certainty IN ('documented', 'reported', 'unverified'))
 );
 

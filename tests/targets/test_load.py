@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.model import Certainty, Endpoint, Role, Scheme, Service, Target
+from probe.model import Certainty, Endpoint, ProtocolName, Role, Scheme, Service, Target
 from probe.targets import TargetListError, check, load
 
 HEAD = """\
@@ -73,6 +73,15 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
     assert check([tmp_path]) == []
 
 
+def test_what_an_endpoint_speaks(tmp_path: Path) -> None:
+    """A datagram says something in any case, and STUN is what can be said."""
+    chat = LINK.replace("long.chat.example:8080", "xmpp.chat.example:5222") + 'speaks = "xmpp"\n'
+    calls = LINK.replace("tcp://long.chat.example:8080", "udp://stun.chat.example:3478")
+    (service,) = load([put(tmp_path, GOOD + chat + calls)])
+    assert [each.target.speaks for each in service.endpoints] == [None, None, ProtocolName.XMPP, ProtocolName.STUN]
+    assert service.endpoints[2].target.name == "tcp://xmpp.chat.example:5222"
+
+
 def test_a_closed_service_closes_its_endpoints(tmp_path: Path) -> None:
     (service,) = load([put(tmp_path, 'retired = 2019-05-31\nretired_reason = "closed"\n' + GOOD)])
     assert (service.retired, service.retired_reason) == (date(2019, 5, 31), "closed")
@@ -108,6 +117,17 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ("2020-01-02", "2020-13-45", "line 20"),
     ('title = "Example"', 'title = "E"\nretired_reason = "x"', "line 2: retired_reason: is there without retired"),
     # words of a closed list
+    (
+        '"hearsay"',
+        '"hearsay"\nspeaks = "smtp"',
+        "endpoint[2].speaks: must be one of xmpp, stun, mtproto, mqtt, newgetdns",
+    ),
+    (
+        '"hearsay"',
+        '"hearsay"\nspeaks = "newgetdns"',
+        "line 20: endpoint[2].speaks: newgetdns is spoken over http:// only",
+    ),
+    ('"its manual"', '"its manual"\nspeaks = "mqtt"', "endpoint[1].speaks: mqtt is spoken over tcp:// or tls:// only"),
     ('"long_link"', '"longlink"', f"line 16: endpoint[2].role: {ROLES}, not 'longlink'"),
     ('"long_link"', "[1]", f"line 16: endpoint[2].role: {ROLES}, not [1]"),
     ('"unverified"', '"sure"', "line 18: endpoint[2].certainty: must be one of documented, reported, unverified, not"),

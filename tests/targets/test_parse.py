@@ -42,6 +42,8 @@ ONE: tuple[tuple[str, str], ...] = (
     # the schemes below HTTP
     ("tcp://long.weixin.qq.com:8080", "tcp://long.weixin.qq.com:8080"),
     ("TCP://Line.me:80/", "tcp://line.me:80"),
+    ("udp://STUN.line.me:3478", "udp://stun.line.me:3478"),
+    ("udp://[2620:4F:8000::1]:3478", "udp://[2620:4f:8000::1]:3478"),
     ("tls://[::1]:443", "tls://[::1]:443"),
     ("dns://Line.me", "dns://line.me"),
     ("dns://line.me/", "dns://line.me"),
@@ -92,6 +94,8 @@ REFUSED: tuple[tuple[str, str], ...] = (
     ("tcp://line.me", "the port is missing; give tcp://line.me:443"),
     ("tls://line.me", "the port is missing; give tls://line.me:443"),
     ("tcp://line.me:80/path", "has no path"),
+    ("udp://line.me", "the port is missing; give udp://line.me:3478"),
+    ("udp://line.me:3478/path", "has no path"),
     ("tls://line.me:443/?q", "has no path"),
     ("dns://line.me:53", "dns:// has no port"),
     ("dns://line.me/path", "has no path"),
@@ -206,6 +210,7 @@ NOWHERE: tuple[tuple[str, str], ...] = (
     ("https://[::1/", "the host is wrong"),
     ("ftp://other.example/", "is not known"),
     ("tcp://other.example:80", "a redirect leads to http:// or https://"),
+    ("udp://other.example:3478", "a redirect leads to http:// or https://"),
     ("javascript:alert(1)", "the scheme is missing"),
     ("http://2130706433/", SPELLED_ADDRESS),
     ("http://other.example/\x00", UNREADABLE),
@@ -231,7 +236,7 @@ def test_redirect_to_nowhere_is_refused(location: str, reason: str) -> None:
 
 
 _PIECES = st.sampled_from(
-    [*"ab.:/@[]%?#0 1\\é\u200b\ud800", "https://", "tcp://", "dns://", "::1", ":443", "xn--", "0x"]
+    [*"ab.:/@[]%?#0 1\\é\u200b\ud800", "https://", "tcp://", "udp://", "dns://", "::1", ":443", "xn--", "0x"]
 )
 _TEXTS = st.one_of(st.text(), st.lists(_PIECES, max_size=12).map("".join))
 

@@ -69,12 +69,9 @@ class Tag:
     content: bytes = b""
 
 
-def describe(
-    detail: HttpDetail, body: bytes, *, content_type: str | None = None, truncated: bool = False
-) -> HttpDetail:
-    """An exchange with the columns that its body gives. `content_type` is what it is, where the headers do not say."""
-    if content_type is None:
-        content_type = detail.header("content-type") or ""
+def describe(detail: HttpDetail, body: bytes, *, truncated: bool = False) -> HttpDetail:
+    """An exchange with the columns that its body gives."""
+    content_type = detail.header("content-type") or ""
     facts = _Facts()
     if _is_markup(content_type):
         facts.read(text(body, content_type).encode("utf-8", "replace"))
@@ -97,8 +94,11 @@ def describe(
 
 
 def text(body: bytes, content_type: str) -> str:
-    """The beginning of a body as text: in the charset that the header names, or else the page, or else UTF-8."""
+    """The beginning of a body as text: UTF-8 where it is, as it mostly is whatever is said of it, and otherwise in the
+    charset that the header names, or else the page."""
     head = body[:SEARCHED]
+    if not head.isascii() and _is_utf8(head):
+        return head.decode("utf-8", "replace")
     encoding = _charset(content_type)
     if "charset=" not in content_type.lower():
         encoding = _charset(head[:2048].decode("ascii", "ignore").replace(">", ";").replace("/", ";"))
@@ -118,6 +118,15 @@ def markup(page: str, content_type: str) -> str:
     source = page.encode("utf-8", "replace")
     tags = (piece for piece in pieces(source, source.lower()) if isinstance(piece, Tag) and piece.name not in _SAID)
     return b" ".join(tag.source + tag.content for tag in tags).decode("utf-8", "replace")
+
+
+def _is_utf8(head: bytes) -> bool:
+    """It is UTF-8, up to a character that the end may have cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _charset(content_type: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ PAGE = HttpDetail(address="192.31.196.1", port=80, url="http://line.me/", status
 
 
 def read(body: bytes, content_type: str = "text/html") -> HttpDetail:
-    return describe(PAGE, body, content_type=content_type)
+    return describe(replace(PAGE, headers=(("content-type", content_type),)), body)
 
 
 TITLES: dict[str, tuple[bytes, str, str | None]] = {
@@ -21,6 +23,8 @@ TITLES: dict[str, tuple[bytes, str, str | None]] = {
     "attributes and entities": (b"<TITLE lang=en>A &amp; B</TITLE>", "text/html", "A & B"),
     "header charset": ("<title>Привет</title>".encode("cp1251"), "text/html; charset=windows-1251", "Привет"),
     "meta charset": ('<meta charset="shift_jis"><title>日本</title>'.encode("shift_jis"), "text/html", "日本"),
+    "UTF-8, whatever is said": ("<title>Привет</title>".encode(), "text/html; charset=windows-1251", "Привет"),
+    "a charset of seven bits": ("<title>日本</title>".encode("iso2022_jp"), "text/html; charset=iso-2022-jp", "日本"),
     "unknown charset": (b"<title>x</title>", "text/html; charset=nonsense", "x"),
     "a codec that is no charset": (b"<title>x</title>", "text/html; charset=punycode", "x"),
     "never closed": (b"<title>" + b"<title " * 9000, "text/html", None),

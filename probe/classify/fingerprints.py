@@ -248,11 +248,11 @@ def _first(sightings: Iterator[Sighting]) -> Sighting | None:
 def _target(location: str) -> tuple[str, str] | None:
     """Host and path that a URL leads to, where it names a host."""
     try:
-        parts = urlsplit(location[:_LONGEST_LOCATION].strip())
-        host = parts.hostname
+        split = urlsplit(location[:_LONGEST_LOCATION].strip())
+        host = split.hostname
     except ValueError:
         return None
-    return (host.lower().removesuffix("."), parts.path) if host else None
+    return (host.lower().removesuffix("."), split.path) if host else None
 
 
 def _leads_to(host: str, path: str, listed: str) -> bool:

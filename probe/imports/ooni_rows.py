@@ -221,11 +221,9 @@ def _http(exchange: Exchange, place: str, kept: dict[str, bytes]) -> Row:
 def _answered(detail: HttpDetail, response: Response, place: str, kept: dict[str, bytes]) -> HttpDetail:
     """The exchange with the columns of its response."""
     headers = _headers(response, place)
-    # It is text in the file, whatever it was on the wire.
-    content_type = "text/html; charset=utf-8" if isinstance(response.body, str) else None
     body = _bytes(response.body, f"{place}.response.body")
     detail = replace(detail, status=response.code, headers=headers)
-    detail = describe(detail, body, content_type=content_type, truncated=bool(response.body_is_truncated))
+    detail = describe(detail, body, truncated=bool(response.body_is_truncated))
     kept[detail.body_sha256 or ""] = body
     return detail
 

@@ -23,17 +23,19 @@ class Recorder:
     store: Store
     writer: Writer
     _host: Host | None = None
-    _kept: dict[str, Verdict] = field(default_factory=dict)
-    """The verdicts that may change, by their measurements, as they are recorded."""
+    _kept: dict[str, tuple[Verdict, asyncio.Task[None]]] = field(default_factory=dict)
+    """The verdicts that may change, by their measurements, as they are recorded, and the recording."""
 
     async def put(self, result: Result) -> None:
-        """Returns when it is on the disk."""
+        """Returns when it is on the disk. Whoever is cancelled while waiting has it recorded all the same."""
         await self.note_host()  # first, since the verdict stands on it
         key, verdict = result.measurement.id, result.verdict
-        before, self._kept[key] = self._kept.get(key), verdict
-        if before is None:
-            await self.writer.put(result)
-        elif before != verdict:
+        if key not in self._kept:
+            self._kept[key] = verdict, asyncio.create_task(self.writer.put(result))
+        before, recording = self._kept[key]
+        await asyncio.shield(recording)
+        if before != verdict:
+            self._kept[key] = verdict, recording
             await asyncio.to_thread(self.store.add_verdicts, [verdict])
 
     def forget(self, result: Result) -> None:

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
     "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
-    "fingerprints list", "fingerprints test", "control serve", "doctor",
+    "fingerprints list", "fingerprints test", "control serve", "register import", "register list", "register lookup",
+    "doctor",
 )  # fmt: skip
 
 
@@ -96,6 +97,8 @@ _RECORDS: dict[str, tuple[str, ...]] = {
     "control_observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
     "verdict": ("Verdict",),
     "reason": ("Reason",),
+    "register": ("Register",),
+    "register_entry": ("Entry",),
 }
 # Columns that only the database has.
 _OF_THE_STORE: dict[str, str] = {
@@ -117,6 +120,11 @@ _OF_THE_STORE: dict[str, str] = {
     "body.compressed": "the body, as zlib writes it (RFC 1950)",
     "certificate.sha256": "of the certificate; `observation.certificates` names it",
     "certificate.der": "the certificate, DER",
+    "register.id": "number of the row",
+    "register.process": "of an import that goes on, as in `run`; else empty",
+    "register_key.key": "a name, a wildcard, a page, an address or a prefix, in the spelling of `target`",
+    "register_key.beside": "1 for what only stands in the entry beside what it lists",
+    "register_key.line": "of `register_entry`",
 }
 _KINDS = {str: "text", int: "integer", float: "real", tuple: "JSON text", bytes: "blob", bool: "0 or 1"}
 
@@ -170,7 +178,7 @@ def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
 def _field_meanings(module: str = "model.py") -> dict[str, str]:
     """The docstring that follows each field of a module's records, and each word of its lists, by `Record.field`."""
     meanings: dict[str, str] = {}
-    files = [ROOT / "probe" / name for name in ("host.py", module)]
+    files = [ROOT / "probe" / name for name in ("host.py", "register.py", module)]
     for record in [each for file in files for each in ast.parse(file.read_text(encoding="utf-8")).body]:
         if not isinstance(record, ast.ClassDef):
             continue

@@ -24,6 +24,7 @@ from probe.model import (
     Verdict,
     detail_columns,
 )
+from probe.register import Register, Standing
 
 # The columns every observation has, but for `step`, with the types they are read as.
 _COMMON: dict[str, Any] = {
@@ -190,4 +191,35 @@ def service_json(service: Service) -> dict[str, Any]:
             }
             for endpoint in service.endpoints
         ],
+    }
+
+
+def register_json(register: Register) -> dict[str, Any]:
+    """A register of blocked resources."""
+    return {
+        "register": register.name,
+        "country": register.country,
+        "form": register.form,
+        "source": register.source,
+        "updated_at": time_text(register.updated_at) if register.updated_at else None,
+        "imported_at": time_text(register.imported_at) if register.imported_at else None,
+        "entries": register.entries,
+        "damaged": register.damaged,
+    }
+
+
+def standing_json(standing: Standing) -> dict[str, Any]:
+    """How a target stands in a register."""
+    register, entry = standing.register, standing.entry
+    return {
+        "register": register.name,
+        "country": register.country,
+        "as_of": time_text(register.as_of) if register.as_of else None,
+        "listed": standing.listed,
+        "by": standing.by.value if standing.by else None,
+        "key": standing.key,
+        "since": entry.date.isoformat() if entry and entry.date else None,
+        "authority": entry.authority if entry else None,
+        "decision": entry.decision if entry else None,
+        "line": entry.line if entry else None,
     }

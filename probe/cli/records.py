@@ -13,8 +13,9 @@ from probe.cli.errors import Refusal, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probe.model import Measurement
-    from probe.store import Store
+    from probe.model import Measurement, Result
+    from probe.register import Standing
+    from probe.store import Registers, Store
 
 
 def results(
@@ -29,10 +30,11 @@ def results(
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
-    """Past verdicts, oldest first."""
+    """Past verdicts, oldest first; where registers are in the database, with what they say beside each."""
     from rich.console import Console
 
-    from probe.form import dumps, result_json
+    from probe.form import dumps, result_json, standing_json
+    from probe.report.registers import beside_verdict
     from probe.report.terminal import result_line
     from probe.store import Filter
 
@@ -44,12 +46,16 @@ def results(
         run_id=run,
     )
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    with open_database(db, config) as store:
+    with open_database(db, config) as store, store.registers() as registers:
         for result in store.results(wanted):
+            standings = _standings(registers, result)
             if json:
-                print(dumps(result_json(result)))
-            else:
-                out.print(result_line(result))
+                beside = {"registers": [standing_json(each) for each in standings]} if registers.all else {}
+                print(dumps({**result_json(result), **beside}))
+                continue
+            out.print(result_line(result))
+            for line in beside_verdict(result, standings):
+                out.print(f"{'':21}{line}")
     return Status.OK
 
 
@@ -60,19 +66,28 @@ def explain(
     config: options.ConfigFile = None,
 ) -> int:
     """The evidence behind one verdict, step by step."""
-    from probe.form import dumps, explain_json
+    from probe.form import dumps, explain_json, standing_json
     from probe.report.explanation import explain_lines
+    from probe.report.registers import beside_verdict
     from probe.store import StoreError
 
-    with open_database(db, config) as store:
+    with open_database(db, config) as store, store.registers() as registers:
         try:
             result = store.result(measurement)
         except StoreError as error:
             raise Refusal(str(error), Status.USAGE) from None
+        standings = _standings(registers, result)
     if json:
-        print(dumps({**explain_json(result), "location": _location(result.measurement)}))
-    else:
-        print("\n".join(explain_lines(result)))
+        beside = {
+            "location": _location(result.measurement),
+            "registers": [standing_json(each) for each in standings],
+        }
+        print(dumps({**explain_json(result), **beside}))
+        return Status.OK
+    print("\n".join(explain_lines(result)))
+    if standings:
+        print("\nOfficial registers, which are no part of the verdict:")
+        print("\n".join(f"  {line}" for line in beside_verdict(result, standings)))
     return Status.OK
 
 
@@ -85,6 +100,16 @@ def _location(measurement: Measurement) -> dict[str, Any] | None:
         return None
     hops = {"after": place.after, "by": place.by, "end": place.end}
     return {"manner": place.manner.value, **hops, "text": located(measurement)}
+
+
+def _standings(registers: Registers, result: Result) -> tuple[Standing, ...]:
+    """How the target of a result stands in the registers of the country that it was measured in; in all of them where
+    that is not known."""
+    from probe.register import resolved, wanted
+
+    here = result.measurement
+    country = here.vantage.country if here.vantage.country != "ZZ" else None
+    return registers.standings(wanted(here.target, resolved([here, *result.controls])), country)
 
 
 def open_database(db: Path | None, config: Path | None) -> Store:

@@ -3,7 +3,8 @@
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
 from probe.store.queries import Filter
+from probe.store.registers import Registers
 from probe.store.store import Store
 from probe.store.writer import Writer
 
-__all__ = ["Filter", "Store", "StoreError", "Writer", "is_alive", "process_token"]
+__all__ = ["Filter", "Registers", "Store", "StoreError", "Writer", "is_alive", "process_token"]

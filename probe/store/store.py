@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +20,13 @@ from sqlite_utils import Database
 
 from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
+from probe.register import Entry, Keys, Register
 from probe.store import queries, rows
 from probe.store.migrations import transaction
 from probe.store.opening import open_database, reading
 from probe.store.problem import StoreError, refuse, told_plainly
 from probe.store.queries import Filter
+from probe.store.registers import Registers, replace_register
 from probe.store.schema import TABLES, unique_key
 
 
@@ -140,6 +142,20 @@ class Store:
         """Name and service of each target that the run has measured already."""
         with reading(self.path) as connection:
             return queries.measured(connection, run_id)
+
+    def replace_register(
+        self, register: Register, entries: Iterable[tuple[Entry, Keys]], damaged: Callable[[], int]
+    ) -> Register:
+        """Records a register in the place of that of the same name; gives it as it is recorded.
+
+        Whatever is raised meanwhile, a StoreError or what `entries` raises, leaves the old one as it was. `damaged` is
+        asked at the end for the number of lines that could not be read.
+        """
+        return replace_register(self.path, register, entries, damaged)
+
+    def registers(self) -> Registers:
+        """The registers, to be entered and looked into."""
+        return Registers(self.path)
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:

@@ -209,6 +209,39 @@ CREATE TABLE "reason" (
    PRIMARY KEY ("verdict_id", "number")
 );
 
+CREATE TABLE "register" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "name" TEXT NOT NULL,
+   "country" TEXT NOT NULL,
+   "form" TEXT NOT NULL,
+   "source" TEXT NOT NULL,
+   "updated_at" TEXT,
+   "imported_at" TEXT,
+   "entries" INTEGER NOT NULL,
+   "damaged" INTEGER NOT NULL,
+   "process" TEXT NOT NULL
+);
+
+CREATE TABLE "register_entry" (
+   "register_id" INTEGER NOT NULL REFERENCES "register"("id"),
+   "line" INTEGER NOT NULL,
+   "kind" TEXT NOT NULL,
+   "domain" TEXT,
+   "url" TEXT,
+   "authority" TEXT,
+   "decision" TEXT,
+   "date" TEXT,
+   PRIMARY KEY ("register_id", "line")
+) WITHOUT ROWID;
+
+CREATE TABLE "register_key" (
+   "register_id" INTEGER NOT NULL REFERENCES "register"("id"),
+   "key" TEXT NOT NULL,
+   "beside" INTEGER NOT NULL,
+   "line" INTEGER NOT NULL,
+   PRIMARY KEY ("register_id", "key", "beside", "line")
+) WITHOUT ROWID;
+
 CREATE TABLE "run" (
    "id" TEXT PRIMARY KEY NOT NULL,
    "name" TEXT NOT NULL,

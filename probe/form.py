@@ -17,6 +17,7 @@ from probe.model import (
     Experiment,
     Measurement,
     Observation,
+    Reason,
     Result,
     Service,
     StepName,
@@ -25,6 +26,7 @@ from probe.model import (
     detail_columns,
 )
 from probe.register import Register, Standing
+from probe.storefront import StoreCheck
 
 # The columns every observation has, but for `step`, with the types they are read as.
 _COMMON: dict[str, Any] = {
@@ -114,10 +116,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "outcome": verdict.outcome.value,
         "methods": [method.value for method in verdict.methods],
         "confidence": verdict.confidence.value if verdict.confidence else None,
-        "reasons": [
-            {"code": reason.code, "text": reason.text, "observations": list(reason.observations)}
-            for reason in verdict.reasons
-        ],
+        "reasons": [_reason_json(reason) for reason in verdict.reasons],
         "rules_version": verdict.rules_version,
         "controls": list(verdict.controls),
     }
@@ -178,6 +177,7 @@ def service_json(service: Service) -> dict[str, Any]:
         "domains": list(service.domains),
         "retired": service.retired.isoformat() if service.retired else None,
         "retired_reason": service.retired_reason,
+        "app": {"apple": service.app.apple, "google": service.app.google} if service.app else None,
         "targets": [
             {
                 "target": endpoint.target.name,
@@ -223,3 +223,37 @@ def standing_json(standing: Standing) -> dict[str, Any]:
         "decision": entry.decision if entry else None,
         "line": entry.line if entry else None,
     }
+
+
+def store_check_json(check: StoreCheck) -> dict[str, Any]:
+    """What was found of an app in a store: a line of its own kind, which has no outcome."""
+    here = check.questions[0].measurement
+    return {
+        "kind": "store",
+        "run_id": here.run_id,
+        "service": check.service,
+        "store": check.store.value,
+        "app": check.app,
+        "country": check.country,
+        "listing": check.listing.value,
+        "reasons": [_reason_json(reason) for reason in check.reasons],
+        "rules_version": check.rules_version,
+        "vantage": vantage_json(here.vantage),
+        "started_at": time_text(here.started_at),
+        "questions": [
+            {
+                "country": question.country,
+                "app": question.app,
+                "said": question.said.value,
+                "reason": _reason_json(question.reason) if question.reason else None,
+                **{key: row[key] for key in ("measurement_id", "target", "started_at", "runtime")},
+                "observations": [observation_json(each) for each in question.measurement.observations],
+            }
+            for question in check.questions
+            for row in (measurement_json(question.measurement),)
+        ],
+    }
+
+
+def _reason_json(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, "text": reason.text, "observations": list(reason.observations)}

@@ -19,6 +19,7 @@ __all__ = [
     "DEFAULT_PORTS",
     "DETAILS",
     "STEP_OF",
+    "App",
     "Certainty",
     "Confidence",
     "Detail",
@@ -97,6 +98,16 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A service's app, by its public id in each store."""
+
+    apple: int | None = None
+    """The track id in Apple's store."""
+    google: str | None = None
+    """The package in Google's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A messaging service, described by one file in `targets/`."""
 
@@ -109,6 +120,7 @@ class Service:
     endpoints: tuple[Endpoint, ...]
     retired: date | None = None
     retired_reason: str | None = None
+    app: App | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,16 @@ from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import clock, plain
 from probe.classify.speed import is_slowed
+from probe.classify.stores import STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, heard, judge
 from probe.classify.turning import what_would_change
 
 __all__ = [
     "NOTES",
     "RULES",
     "RULES_VERSION",
+    "STORE_PROBLEMS",
+    "STORE_RULES",
+    "STORE_RULES_VERSION",
     "Case",
     "Fingerprint",
     "FingerprintError",
@@ -32,7 +36,9 @@ __all__ = [
     "addresses_in_doubt",
     "classify",
     "clock",
+    "heard",
     "is_slowed",
+    "judge",
     "located",
     "location_of",
     "plain",

@@ -37,6 +37,7 @@ def show(
     """One service: every target, what it is for, where it is known from, and how sure that is."""
     from probe.cli.measuring import services_of
     from probe.form import dumps, service_json
+    from probe.storefront import apps_of
 
     services = services_of(targets)
     found = next((each for each in services if each.id == service.lower()), None)
@@ -49,6 +50,8 @@ def show(
     print(f"{found.title}, by {found.operator}, {found.homepage}")
     if found.retired:
         print(f"closed {found.retired}: {found.retired_reason or 'by its operator'}")
+    if found.app:
+        print(f"app: {', '.join(f'{store} {app}' for store, app in apps_of(found.app).items())}")
     for endpoint in found.endpoints:
         target = endpoint.target
         print(

@@ -11,6 +11,9 @@ from probe.cli import options
 from probe.cli.errors import Refusal, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from probe.cli.app_stores import StoresJob
     from probe.cli.session import Job
     from probe.cli.settings import Config
     from probe.model import Service, Target
@@ -33,6 +36,9 @@ def check(
     ],
     json: options.Json = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
+    lists: options.Lists = None,
+    stores: options.Stores = False,
+    country: options.Country = None,
     locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
@@ -44,16 +50,20 @@ def check(
     config: options.ConfigFile = None,
 ) -> int:
     """Measure targets now, all at once, and say whether they are reachable."""
+    from dataclasses import replace
+
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
     from probe.run import Pace
     from probe.targets import TargetError, resolve
 
     files = load_config(config)
+    services = services_of(lists)
     try:
-        found = resolve(targets, _shipped())
+        found = resolve(targets, services)
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
+    asked = _stores(stores, country, found, services, files.config)
     job = _job(
         "check",
         found,
@@ -70,7 +80,30 @@ def check(
         json=json,
         locate=locate,
     )
-    return carry_out(job)
+    return carry_out(replace(job, stores=asked))
+
+
+def _stores(
+    wanted: bool, country: str | None, targets: Sequence[Target], services: Sequence[Service], config: Config
+) -> StoresJob | None:
+    """What the app stores are to be asked; None where the user did not say so."""
+    from probe.cli.app_stores import stores_job
+    from probe.country import country as code_of
+
+    if not wanted:
+        if country is not None:
+            raise Refusal("--country goes with --stores", Status.USAGE)
+        return None
+    if country is None:
+        raise Refusal("--stores: name the country whose stores are asked about, as in --country RU", Status.USAGE)
+    try:
+        code = code_of(country)
+    except ValueError as error:
+        raise Refusal(f"--country: {error}", Status.USAGE) from None
+    job = stores_job(targets, services, code, config.stores)
+    if not job.apps:
+        typer.echo("probe: --stores: no service of these targets has an [app] in its list: no store is asked", err=True)
+    return job
 
 
 def run(

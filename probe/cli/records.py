@@ -13,9 +13,11 @@ from probe.cli.errors import Refusal, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.console import Console
+
     from probe.model import Measurement, Result
     from probe.register import Standing
-    from probe.store import Registers, Store
+    from probe.store import Filter, Registers, Store
 
 
 def results(
@@ -26,6 +28,9 @@ def results(
     ] = None,
     since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (ISO 8601, UTC).")] = None,
     run: Annotated[str | None, typer.Option("--run", help="Of this run.")] = None,
+    stores: Annotated[
+        bool, typer.Option("--stores", help="What was found in app stores, in place of the verdicts.")
+    ] = False,
     json: options.Json = False,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -46,6 +51,8 @@ def results(
         run_id=run,
     )
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if stores:
+        return _show_stores(wanted, out, json=json, db=db, config=config)
     with open_database(db, config) as store, store.registers() as registers:
         for result in store.results(wanted):
             standings = _standings(registers, result)
@@ -56,6 +63,22 @@ def results(
             out.print(result_line(result))
             for line in beside_verdict(result, standings):
                 out.print(f"{'':21}{line}")
+    return Status.OK
+
+
+def _show_stores(wanted: Filter, out: Console, *, json: bool, db: Path | None, config: Path | None) -> int:
+    from probe.form import dumps, store_check_json
+    from probe.report.stores import store_lines
+
+    if wanted.target or wanted.outcome:
+        raise Refusal("--stores goes with --service, --since and --run only: a listing has no target", Status.USAGE)
+    with open_database(db, config) as store:
+        for check in store.store_checks(wanted):
+            if json:
+                print(dumps(store_check_json(check)))
+                continue
+            for line in store_lines(check):
+                out.print(line)
     return Status.OK
 
 

@@ -46,6 +46,13 @@ class NetworksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     databases: tuple[str, ...] = ()
 
 
+class StoresTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[stores]`: where the app stores' public listings are, in place of their own addresses."""
+
+    apple: str | None = None
+    google: str | None = None
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration file, `probe.toml`."""
 
@@ -61,6 +68,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Let scheduled runs measure where the way out is a VPN."""
     vantage: VantageTable = VantageTable()
     networks: NetworksTable = NetworksTable()
+    stores: StoresTable = StoresTable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

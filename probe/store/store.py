@@ -28,6 +28,7 @@ from probe.store.problem import StoreError, refuse, told_plainly
 from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
 from probe.store.schema import TABLES, unique_key
+from probe.storefront import StoreCheck
 
 
 class Store:
@@ -87,12 +88,12 @@ class Store:
 
         What a control measured, and each distinct body and certificate, is kept once however often it comes.
         """
-        bodies = self._compress_new(results)
+        bodies = self._compress_new(_measurements(results))
         with self._writing() as db:
             ids = _Ids(db)
             db.table("body").insert_all(bodies, ignore=True)
             for result in results:
-                _add_measurement(db, ids, result.measurement)
+                _add_measurement(db, ids, "measurement", result.measurement)
                 for number, control in enumerate(result.controls, start=1):
                     _add_control(db, ids, control)
                     _insert(
@@ -105,6 +106,24 @@ class Store:
                         },
                     )
             _add_verdicts(db, [result.verdict for result in results])
+
+    def add_store_check(self, check: StoreCheck) -> None:
+        """Records what an app store was asked, with every step, and what follows."""
+        asked = [question.measurement for question in check.questions]
+        bodies = self._compress_new(asked)
+        with self._writing() as db:
+            ids = _Ids(db)
+            db.table("body").insert_all(bodies, ignore=True)
+            for measurement in asked:
+                _add_measurement(db, ids, "store_measurement", measurement)
+            number = _insert(db, "listing", rows.listing_row(check, time_text(datetime.now(UTC)))).lastrowid
+            assert number is not None, "an insert that did not raise has a row"
+            db.table("listing_question").insert_all(rows.question_rows(check, number))
+
+    def store_checks(self, wanted: Filter) -> Iterator[StoreCheck]:
+        """What was found of apps in stores, oldest first; of the filter, service, run and moment count."""
+        with reading(self.path) as connection:
+            yield from queries.store_checks(connection, wanted)
 
     def add_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """Records new conclusions from old measurements. Each is its measurement's newest from now on, and takes the
@@ -165,10 +184,10 @@ class Store:
             with transaction(self._db):
                 yield self._db
 
-    def _compress_new(self, results: Iterable[Result]) -> list[dict[str, Any]]:
+    def _compress_new(self, measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
         """Rows for the bodies that the file lacks. Done before the transaction, so that no other writer waits."""
         bodies: dict[str, bytes] = {}
-        for measurement in _measurements(results):
+        for measurement in measurements:
             bodies.update(measurement.bodies)
         if not bodies:
             return []
@@ -202,10 +221,11 @@ def _measurements(results: Iterable[Result]) -> Iterator[Measurement]:
         yield from result.controls
 
 
-def _add_measurement(db: Database, ids: _Ids, measurement: Measurement) -> None:
+def _add_measurement(db: Database, ids: _Ids, table: str, measurement: Measurement) -> None:
+    """One of ours: of a target, or of a question to an app store."""
     row = rows.measurement_row(measurement, ids.of(measurement.target), ids.of(measurement.vantage))
-    _insert(db, "measurement", {**row, "run_id": measurement.run_id})
-    _add_observed(db, "observation", measurement)
+    _insert(db, table, {**row, "run_id": measurement.run_id})
+    _add_observed(db, table.replace("measurement", "observation"), measurement)
 
 
 def _add_control(db: Database, ids: _Ids, control: Measurement) -> None:

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from probe.model import DEFAULT_PORTS, Certainty, Endpoint, ProtocolName, Role, Service, Target
+from probe.model import DEFAULT_PORTS, App, Certainty, Endpoint, ProtocolName, Role, Service, Target
 from probe.targets.parse import TargetError, parse_one
 from probe.words import SPOKEN_OVER
 
@@ -86,6 +86,21 @@ def _page(value: Any) -> str:
     return _text(value)
 
 
+_PACKAGE = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII)
+
+
+def _app(value: Any) -> App:
+    known = ("apple", "google")
+    if not isinstance(value, dict) or not value or not set(value) <= set(known):
+        raise ValueError(f"must be a table with {' or '.join(known)}, or both")
+    apple, google = value.get("apple"), value.get("google")
+    if apple is not None and (type(apple) is not int or not 0 < apple < 1 << 53):
+        raise ValueError("apple must be the number that stands in the app's address, such as 123456789")
+    if google is not None and not (isinstance(google, str) and _PACKAGE.fullmatch(google) and len(google) <= 150):
+        raise ValueError('google must be the name of a package, such as "org.example.app"')
+    return App(apple=apple, google=google)
+
+
 SERVICE: Mapping[str, Key] = {
     "title": Key(True, _text),
     "operator": Key(True, _text),
@@ -93,6 +108,7 @@ SERVICE: Mapping[str, Key] = {
     "domains": Key(True, _domains),
     "retired": Key(False, _date),
     "retired_reason": Key(False, _text),
+    "app": Key(False, _app),
     "endpoint": Key(True, _endpoints),
 }
 ENDPOINT: Mapping[str, Key] = {
@@ -212,6 +228,7 @@ class _Reading:
             ),
             retired=retired,
             retired_reason=values.get("retired_reason"),
+            app=values.get("app"),
         )
 
     def _endpoint(self, table: Mapping[str, Any], number: int) -> Endpoint | None:

@@ -13,7 +13,7 @@ from tests.cli import alone
 
 LISTS = alone.ROOT / "targets"
 SHIPPED = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(LISTS.glob("*.toml"))}
-KEYS = {"service", "title", "operator", "homepage", "domains", "retired", "retired_reason", "targets"}
+KEYS = {"service", "title", "operator", "homepage", "domains", "retired", "retired_reason", "app", "targets"}
 TARGET_KEYS = {"target", "role", "speaks", "purpose", "certainty", "source", "healthy", "retired"}
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from probe.cli import options
 from probe.cli.errors import Refusal, Status
+
+if TYPE_CHECKING:
+    from probe.store import Store
 
 app = typer.Typer(help="Official registers of blocked resources.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -33,22 +36,18 @@ def import_file(
     from probe.imports import UnreadableError
     from probe.imports.registers import RegisterFile
     from probe.report.registers import register_line
-    from probe.store import Store, StoreError
+    from probe.store import StoreError
 
     name, code = _name(name), _country(country)
     path = database(db, load_config(config).config)
     try:
-        store = Store.open(path)
-    except StoreError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-    with store:
-        try:
-            read = RegisterFile.open(file)
+        read = RegisterFile.open(file)
+        with _open(path) as store:
             made = store.replace_register(read.register(name, code), read.entries(), lambda: read.damaged)
-        except UnreadableError as error:
-            raise Refusal(f"not imported: {error}", Status.CONFIGURATION) from None
-        except StoreError as error:
-            raise Refusal(f"not imported: {error}", Status.FAILED) from None
+    except UnreadableError as error:
+        raise Refusal(f"not imported: {error}", Status.CONFIGURATION) from None
+    except StoreError as error:
+        raise Refusal(f"not imported: {error}", Status.FAILED) from None
     for skipped in read.first_damaged:
         _say(f"damaged: {skipped}")
     if read.damaged > len(read.first_damaged):
@@ -109,6 +108,16 @@ def lookup(
 
 
 _NONE = "No register is in the database (`probe register import FILE --name NAME --country CC`)."
+
+
+def _open(path: Path) -> Store:
+    """The database at this path, made where there is none."""
+    from probe.store import Store, StoreError
+
+    try:
+        return Store.open(path)
+    except StoreError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
 
 
 def _name(text: str) -> str:

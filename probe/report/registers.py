@@ -61,4 +61,4 @@ def _as_of(register: Register) -> str:
 def _ground(entry: Entry, what: str) -> str:
     """What is listed, and by whose decision."""
     decided = ", ".join(filter(None, (entry.authority, entry.decision)))
-    return safe("; ".join(filter(None, (what, decided))))
+    return "; ".join(filter(None, (safe(what, 120), safe(decided, 120))))

@@ -122,6 +122,11 @@ def test_a_file_that_is_no_whole_register_changes_nothing(filled: Path, content:
     assert (register["entries"], register["source"]) == (8, "dump.csv")
 
 
+def test_no_database_is_made_for_a_file_that_is_none(home: Path) -> None:
+    assert imported(home, home / "missing.csv").returncode == 5
+    assert not (home / "state").exists()
+
+
 @pytest.mark.parametrize("country", ["RUS", "R1", "XX", "", "UK"])
 def test_what_is_no_country_is_refused(home: Path, country: str) -> None:
     done = imported(home, write_dump(home / "dump.csv", *DUMP), country=country)

@@ -173,6 +173,8 @@ def service_json(service: Service) -> dict[str, Any]:
         "domains": list(service.domains),
         "retired": service.retired.isoformat() if service.retired else None,
         "retired_reason": service.retired_reason,
+        "all_of": [role.value for role in service.all_of],
+        "any_of": [role.value for role in service.any_of],
         "targets": [
             {
                 "target": endpoint.target.name,
@@ -181,8 +183,10 @@ def service_json(service: Service) -> dict[str, Any]:
                 "certainty": endpoint.target.certainty.value,
                 "source": endpoint.source,
                 "healthy": endpoint.healthy,
+                "roots": list(endpoint.target.roots),
                 "retired": endpoint.target.retired.isoformat() if endpoint.target.retired else None,
             }
             for endpoint in service.endpoints
         ],
+        "unmeasured": [msgspec.to_builtins(each) for each in service.unmeasured],
     }

@@ -17,6 +17,8 @@ from probe.words import Certainty, Confidence, Experiment, Method, Outcome, Role
 __all__ = [
     "DEFAULT_PORTS",
     "DETAILS",
+    "PUBLIC",
+    "SECURE",
     "STEP_OF",
     "Certainty",
     "Confidence",
@@ -41,6 +43,7 @@ __all__ = [
     "Target",
     "TcpDetail",
     "TlsDetail",
+    "Unmeasured",
     "Vantage",
     "Verdict",
     "detail_columns",
@@ -66,7 +69,15 @@ class Target:
     certainty: Certainty = Certainty.DOCUMENTED
     """How sure it is that the endpoint belongs to the service."""
     retired: date | None = None
-    """The day the service was closed down by its owner."""
+    """The day the service, or this endpoint of it, was closed down by its owner."""
+    roots: tuple[str, ...] = ()
+    """Whose certificate it may show: SHA-256 of root certificates of the service's own, hexadecimal, and `public` for
+    the authorities that the machine trusts. Empty: those alone."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether what becomes of it says anything of its service: it is for something, known well enough, and open."""
+        return self.role is not None and self.certainty is not Certainty.UNVERIFIED and self.retired is None
 
     @property
     def name(self) -> str:
@@ -81,6 +92,10 @@ class Target:
 
 
 DEFAULT_PORTS: Mapping[Scheme, int] = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
+PUBLIC = "public"
+"""In `Target.roots`: the authorities that the machine trusts."""
+SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
+"""The schemes with a TLS handshake in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +110,20 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unmeasured:
+    """Where a service can be met as well, and what no target says yet: why is part of the record."""
+
+    address: str
+    """As its source has it: a host and port, a range, a pattern."""
+    role: Role
+    purpose: str
+    certainty: Certainty
+    source: str
+    why: str
+    """Why it is not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A messaging service, described by one file in `targets/`."""
 
@@ -105,6 +134,11 @@ class Service:
     domains: tuple[str, ...]
     """Domains of its own: a host equal to or below one of them belongs to this service."""
     endpoints: tuple[Endpoint, ...]
+    all_of: tuple[Role, ...] = ()
+    """Roles that must all work for the service to work."""
+    any_of: tuple[Role, ...] = ()
+    """Roles of which at least one must work as well."""
+    unmeasured: tuple[Unmeasured, ...] = ()
     retired: date | None = None
     retired_reason: str | None = None
 

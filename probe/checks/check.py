@@ -14,7 +14,7 @@ from probe.address import parse
 from probe.checks.together import together
 from probe.failure import Failure
 from probe.identity import new_id
-from probe.model import Measurement, Scheme, Target, Vantage
+from probe.model import SECURE, Measurement, Scheme, Target, Vantage
 from probe.steps import dns, http, tcp, tls
 from probe.steps.network import Network
 from probe.steps.step import Attempt, Journal
@@ -150,8 +150,6 @@ CHECKS: Mapping[Scheme, Callable[[Visit], Awaitable[http.Response | None]]] = {
     Scheme.HTTPS: check_page,
 }
 
-_SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
-
 
 async def resolve(visit: Visit) -> tuple[str, ...]:
     """The addresses of the target's host: A and AAAA side by side, each tried again while it fails."""
@@ -201,7 +199,7 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
     stream = await tcp.connect(attempt, address, target.port)
     if stream is None:
         return None
-    good = target.scheme not in _SECURE
+    good = target.scheme not in SECURE
     try:
         good = good or await tls.handshake(attempt, stream, target.host, _alpn(target))
     finally:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from probe.address import parse
 from probe.checks.check import ask_for_page, onward_from
 from probe.classify import Case, Hop, Layer
-from probe.model import Experiment, Host, Measurement, Scheme, Target, TcpDetail
+from probe.model import SECURE, Experiment, Host, Measurement, Scheme, Target, TcpDetail
 from probe.steps import dns, tcp, tls
 from probe.steps.network import Network, Resolver
 from probe.steps.step import Attempt, Journal
@@ -178,7 +178,7 @@ async def _visit(inquiry: Inquiry, experiment: Experiment, address: str, target:
 
 
 async def _converse(attempt: Attempt, stream: Stream, target: Target) -> None:
-    if target.scheme in (Scheme.TLS, Scheme.HTTPS):
+    if target.scheme in SECURE:
         alpn = tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
         if not await tls.handshake(attempt, stream, target.host, alpn):
             return

@@ -26,12 +26,18 @@ PORTS: frozenset[int] = frozenset(
         853,  # DNS over TLS
         4244,  # Viber
         5242,
-        5222,  # XMPP and what grew from it: WhatsApp, KakaoTalk
+        5222,  # XMPP and what grew from it: WhatsApp, Threema
         5223,  # Apple's push
         5228,  # Google's push
+        995,  # KakaoTalk; mail elsewhere, of which this is only the part that fetches one's own
+        9282,
+        10009,
+        14000,  # QQ
+        4443,  # Session
     }
 )
-"""Ports that messaging services are reached on. No mail, remote login or database: nothing to be abused against."""
+"""Ports that messaging services are reached on, all of the shipped lists' among them. None that sends mail, no remote
+login or database: nothing to be abused against."""
 
 MOST_BODY_BYTES = 256 * 1024
 BODY_SECONDS = 10.0

@@ -19,7 +19,7 @@ from probe.model import DnsDetail, HttpDetail, Scheme, Target, TcpDetail, TlsDet
 from probe.targets import TargetError, parse_one, redirect
 
 SERVICES: Mapping[str, str] = {
-    "facebook_messenger": "facebook_messenger",
+    "facebook_messenger": "messenger",
     "signal": "signal",
     "telegram": "telegram",
     "whatsapp": "whatsapp",

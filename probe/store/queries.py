@@ -43,7 +43,7 @@ _MEASUREMENT = """
     SELECT measurement.id, measurement.target_id, measurement.vantage_id, measurement.started_at,
            measurement.runtime, {run_id} AS run_id,
            target.scheme, target.host, target.port, target.path, target.service, target.role, target.certainty,
-           target.retired,
+           target.retired, target.roots,
            vantage.name, vantage.country, vantage.asn, vantage.network
            {more}
     FROM {table} AS measurement

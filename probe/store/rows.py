@@ -55,6 +55,7 @@ def target_row(target: Target) -> dict[str, Any]:
         "role": target.role.value if target.role else None,
         "certainty": target.certainty.value,
         "retired": target.retired.isoformat() if target.retired else None,
+        "roots": dumps(target.roots),
     }
 
 
@@ -68,6 +69,7 @@ def target_from_row(row: Row) -> Target:
         role=Role(row["role"]) if row["role"] else None,
         certainty=Certainty(row["certainty"]),
         retired=date.fromisoformat(row["retired"]) if row["retired"] else None,
+        roots=tuple(msgspec.json.decode(row["roots"])),
     )
 
 

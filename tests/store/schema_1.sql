@@ -31,7 +31,7 @@ CREATE INDEX "idx_target_host"
 CREATE INDEX "idx_target_service"
     ON "target" ("service");
 
-CREATE UNIQUE INDEX unique_target ON target (name, ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''));
+CREATE UNIQUE INDEX unique_target ON target (name, ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''), roots);
 
 CREATE UNIQUE INDEX unique_vantage ON vantage (name, country, asn, ifnull(network, x''));
 
@@ -201,6 +201,7 @@ CREATE TABLE "target" (
    "role" TEXT,
    "certainty" TEXT NOT NULL,
    "retired" TEXT,
+   "roots" TEXT NOT NULL,
    CHECK (scheme IN ('dns', 'tcp', 'tls', 'http', 'https')),
    CHECK (certainty IN ('documented', 'reported', 'unverified'))
 );

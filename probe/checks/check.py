@@ -201,7 +201,7 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
         return None
     good = target.scheme not in SECURE
     try:
-        good = good or await tls.handshake(attempt, stream, target.host, _alpn(target))
+        good = good or await shake_hands(attempt, stream, target)
     finally:
         if not good:
             stream.close()
@@ -211,8 +211,10 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
     return stream
 
 
-def _alpn(target: Target) -> tuple[str, ...]:
-    return tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+async def shake_hands(attempt: Attempt, stream: Stream, target: Target) -> bool:
+    """One handshake as a target wants it. True when the certificate is good for it."""
+    alpn = tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+    return await tls.handshake(attempt, stream, target.host, alpn, target.roots)
 
 
 async def exchange(visit: Visit, streams: Sequence[Stream]) -> http.Response | None:

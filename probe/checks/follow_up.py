@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from probe.address import parse
-from probe.checks.check import ask_for_page, onward_from
+from probe.checks.check import ask_for_page, onward_from, shake_hands
 from probe.classify import Case, Hop, Layer
 from probe.model import SECURE, Experiment, Host, Measurement, Scheme, Target, TcpDetail
-from probe.steps import dns, tcp, tls
+from probe.steps import dns, tcp
 from probe.steps.network import Network, Resolver
 from probe.steps.step import Attempt, Journal
 from probe.steps.stream import Stream
@@ -178,10 +178,8 @@ async def _visit(inquiry: Inquiry, experiment: Experiment, address: str, target:
 
 
 async def _converse(attempt: Attempt, stream: Stream, target: Target) -> None:
-    if target.scheme in SECURE:
-        alpn = tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
-        if not await tls.handshake(attempt, stream, target.host, alpn):
-            return
+    if target.scheme in SECURE and not await shake_hands(attempt, stream, target):
+        return
     if target.scheme in (Scheme.HTTP, Scheme.HTTPS):
         await ask_for_page(attempt, stream, target)
 

@@ -1,7 +1,7 @@
 """Measurements under way and those still fresh: however many ask for the same, it is measured once.
 
-Law: the same is the same target with the same additional public addresses. An answer is fresh for `ttl` seconds
-after it came; a failure of this control's own is an answer for those who wait, and is never kept.
+Law: the same is the same target with the same roots and the same additional public addresses. An answer is fresh for
+`ttl` seconds after it came; a failure of this control's own is an answer for those who wait, and is never kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from probe.steps.errors import HostExhaustedError
 
 MOST_KEPT = 10_000
 
-Key = tuple[str, tuple[str, ...]]
+Key = tuple[str, tuple[str, ...], tuple[str, ...]]
 Measure = Callable[[Target, tuple[str, ...]], Awaitable[Measurement]]
 
 _log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Measurements:
     def ask(self, target: Target, addresses: tuple[str, ...]) -> asyncio.Future[Answer]:
         """The answer, now or later. Shared with others: wait for it with `asyncio.wait`, never cancel it."""
         self._drop_stale()
-        key = (target.name, tuple(sorted(addresses)))
+        key = (target.name, tuple(sorted(addresses)), target.roots)
         shared = self._under_way.get(key)
         if shared is not None:
             self.hits += 1

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from probe.address import Address, is_global, parse, special_use
 from probe.model import Target
 from probe.steps.network import Network
+from probe.targets import parse_roots
 
 PORTS: frozenset[int] = frozenset(
     {
@@ -84,6 +85,14 @@ def public_addresses(texts: Sequence[str]) -> tuple[str, ...]:
         if is_global(address):
             found.add(str(address))
     return tuple(sorted(found))
+
+
+def roots(texts: Sequence[str]) -> tuple[str, ...]:
+    """Whose certificates the asking client takes for good (`Target.roots`). Raises RefusedError for what is no root."""
+    try:
+        return tuple(sorted(parse_roots(list(texts)))) if texts else ()
+    except ValueError as error:
+        raise RefusedError(400, f"roots: {error}") from None
 
 
 async def read_body(request: Request) -> bytes:

@@ -7,7 +7,7 @@ everything are checked, whichever side is hostile. Bodies and certificates are n
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -47,14 +47,15 @@ class WireError(ValueError):
     """What came over the wire does not have the form it must have; the text says how."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One target that a probe wants measured."""
+class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One target that a probe wants measured. What there is none of is not sent."""
 
     target: str
     """As `Target.name` writes it."""
-    addresses: list[str] = field(default_factory=list)
+    addresses: list[str] = []
     """Addresses that the asking vantage point saw, to be connected to as well."""
+    roots: list[str] = []
+    """Whose certificates are good for it (`Target.roots`). A control that does not know the word does not mind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

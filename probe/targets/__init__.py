@@ -1,5 +1,6 @@
 """Target lists, and the words of a target."""
 
+from probe.targets.keys import parse_roots
 from probe.targets.load import TargetListError, check, load
 from probe.targets.parse import TargetError, parse, parse_one, redirect
 from probe.targets.shipped import resolve, service_of, shipped, shipped_dir, targets_of
@@ -11,6 +12,7 @@ __all__ = [
     "load",
     "parse",
     "parse_one",
+    "parse_roots",
     "redirect",
     "resolve",
     "service_of",

@@ -65,8 +65,11 @@ def _roles(value: Any) -> tuple[Role, ...]:
     return roles
 
 
-def _roots(value: Any) -> tuple[str, ...]:
-    """Fingerprints without colons, in lower case; `public` as it is."""
+def parse_roots(value: Any) -> tuple[str, ...]:
+    """`Target.roots` from a list: fingerprints without colons, in lower case; `public` as it is.
+
+    Raises ValueError for what is no such list.
+    """
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list of SHA-256 fingerprints of root certificates")
     if len(value) > _MOST_ROOTS:
@@ -114,7 +117,7 @@ SERVICE: Mapping[str, Key] = {
     "domains": Key(True, _domains),
     "all_of": Key(False, _roles),
     "any_of": Key(False, _roles),
-    "roots": Key(False, _roots),
+    "roots": Key(False, parse_roots),
     "retired": Key(False, _date),
     "retired_reason": Key(False, _text),
     "endpoint": Key(True, _tables("endpoint")),
@@ -127,7 +130,7 @@ ENDPOINT: Mapping[str, Key] = {
     "certainty": Key(True, _word_of(Certainty)),
     "source": Key(True, _text),
     "healthy": Key(False, _text),
-    "roots": Key(False, _roots),
+    "roots": Key(False, parse_roots),
     "retired": Key(False, _date),
 }
 UNMEASURED: Mapping[str, Key] = {

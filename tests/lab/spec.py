@@ -36,6 +36,10 @@ class Certificate(StrEnum):
     WRONG_HOST = "wrong_host"
     SELF_SIGNED = "self_signed"
     UNKNOWN_AUTHORITY = "unknown_authority"
+    OWN_ROOT = "own_root"
+    """Of a service's own authority, which no host trusts by itself; its root is shown with the chain."""
+    ANOTHER_ROOT = "another_root"
+    """Of the authority that nobody knows, whose root is shown as well."""
 
 
 class Ending(StrEnum):

@@ -13,6 +13,7 @@ import pytest
 from tests.lab.lab import Finished, World
 from tests.lab.people import CONTROL_URL, FOOLED_URL, NOBODY_URL, codes, control, fooled_control, lines, probe
 from tests.lab.scenarios import SCENARIOS, Control, Scenario
+from tests.lab.scenarios.scenario import target_list
 from tests.lab.spec import Access, To, merged
 
 _AT_ONCE = 5
@@ -43,7 +44,11 @@ def tell(world: World, scenario: Scenario) -> Told:
     database = ("--db", str(world.home / f"{scenario.id}.sqlite"))
     controls = [word for url in _CONTROLS[scenario.control] for word in ("--control", url)]
     options = ("--json", "--timeout", str(scenario.seconds), *controls)
-    checked = probe(world, "check", *scenario.targets, *options, *database)
+    words = ["check", *scenario.targets]
+    if scenario.own_root:
+        (world.home / f"{scenario.id}.toml").write_text(target_list(scenario.targets, world.own_root))
+        words = ["run", "--targets", str(world.home / f"{scenario.id}.toml")]
+    checked = probe(world, *words, *options, *database)
     found = lines(checked)
     results = probe(world, "results", "--json", *database)
     explained = probe(world, "explain", found[0]["measurement_id"] if found else "none", *database)

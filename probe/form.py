@@ -18,12 +18,14 @@ from probe.model import (
     Measurement,
     Observation,
     Result,
+    Run,
     Service,
     StepName,
     Vantage,
     Verdict,
     detail_columns,
 )
+from probe.service import ServiceVerdict
 
 # The columns every observation has, but for `step`, with the types they are read as.
 _COMMON: dict[str, Any] = {
@@ -137,6 +139,22 @@ def result_json(result: Result) -> dict[str, Any]:
         **measurement_json(result.measurement),
         **verdict_json(result.verdict),
         "observations": [observation_json(row) for row in result.measurement.observations],
+    }
+
+
+def service_verdict_json(run: Run, verdict: ServiceVerdict) -> dict[str, Any]:
+    """One line of `--services --json`: a service in one run."""
+    return {
+        "service": verdict.service,
+        "run_id": run.id,
+        "vantage": vantage_json(run.vantage),
+        "started_at": time_text(run.started_at),
+        "outcome": verdict.outcome.value,
+        "methods": [method.value for method in verdict.methods],
+        "confidence": verdict.confidence.value if verdict.confidence else None,
+        "text": verdict.text,
+        "roles": [msgspec.to_builtins(role) for role in verdict.roles],
+        "rules_version": verdict.rules_version,
     }
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from probe.failure import Failure
+from probe.service import Need, Unmeasured
 from probe.words import Certainty, Confidence, Experiment, Method, Outcome, Role, Scheme, StepName
 
 __all__ = [
@@ -110,20 +111,6 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unmeasured:
-    """Where a service can be met as well, and what no target says yet: why is part of the record."""
-
-    address: str
-    """As its source has it: a host and port, a range, a pattern."""
-    role: Role
-    purpose: str
-    certainty: Certainty
-    source: str
-    why: str
-    """Why it is not measured."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A messaging service, described by one file in `targets/`."""
 
@@ -141,6 +128,18 @@ class Service:
     unmeasured: tuple[Unmeasured, ...] = ()
     retired: date | None = None
     retired_reason: str | None = None
+
+    @property
+    def need(self) -> Need:
+        """When it counts as working."""
+        return Need(
+            service=self.id,
+            targets=len(self.endpoints),
+            all_of=self.all_of,
+            any_of=self.any_of,
+            retired=self.retired,
+            retired_reason=self.retired_reason,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +190,8 @@ class Run:
     """Name and version of the program."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What it was asked to do: controls, concurrency, rate, deadlines, number of targets."""
+    services: tuple[Need, ...] = ()
+    """The services it was to measure as a whole, with what each of them needs to work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

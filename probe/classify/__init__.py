@@ -5,5 +5,6 @@ from probe.classify.facts import Case, Hop, Layer, addresses_in_doubt
 from probe.classify.rule import Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import plain
+from probe.classify.service import judge
 
-__all__ = ["RULES", "RULES_VERSION", "Case", "Hop", "Layer", "Rule", "addresses_in_doubt", "classify", "plain"]
+__all__ = ["RULES", "RULES_VERSION", "Case", "Hop", "Layer", "Rule", "addresses_in_doubt", "classify", "judge", "plain"]

@@ -12,6 +12,7 @@ from probe.cli.errors import Status
 
 if TYPE_CHECKING:
     from probe.model import Result, Verdict
+    from probe.service import ServiceVerdict
     from probe.store import Store
 
 _BATCH = 500
@@ -43,8 +44,32 @@ def classify(json: options.Json = False, db: options.Database = None, config: op
                 store.add_verdicts(waiting)
                 waiting = []
         store.add_verdicts(waiting)
-    typer.echo(f"{judged} measurements judged again by rules {RULES_VERSION}: {moved} verdicts changed.", err=True)
+        services = _judge_services(store)
+    told = f"{judged} measurements judged again by rules {RULES_VERSION}: {moved} verdicts changed"
+    typer.echo(f"{told}, {services} of whole services.", err=True)
     return Status.OK
+
+
+def _judge_services(store: Store) -> int:
+    """Concludes again what follows for whole services; how many outcomes, methods or confidences changed.
+
+    A run that was killed before it had concluded anything has its verdicts from now on."""
+    from probe.classify import judge
+    from probe.store import Filter
+
+    moved = 0
+    for run in store.runs():
+        before = {verdict.service: verdict for _, verdict in store.service_verdicts(Filter(run_id=run.id))}
+        found = store.judged(run.id) if run.services else []
+        verdicts = [verdict for need in run.services if (verdict := judge(need, run.id, found)) is not None]
+        changed = [verdict for verdict in verdicts if verdict != before.get(verdict.service)]
+        store.add_service_verdicts(changed)
+        moved += sum(_gist(verdict) != _gist(before.get(verdict.service)) for verdict in changed)
+    return moved
+
+
+def _gist(verdict: ServiceVerdict | None) -> object:
+    return (verdict.outcome, verdict.methods, verdict.confidence) if verdict is not None else None
 
 
 def _judged_again(store: Store) -> Iterator[tuple[Result, Result]]:

@@ -50,10 +50,20 @@ def resolve(words: Sequence[str], services: Sequence[Service]) -> tuple[Target, 
     return tuple(dict.fromkeys(target for word in words for target in _meaning(word, services, known)))
 
 
+def named(words: Sequence[str], services: Sequence[Service]) -> tuple[Service, ...]:
+    """The services that words name, by id or title, each once."""
+    found = (service for word in words if (service := _named(word, services)) is not None)
+    return tuple({service.id: service for service in found}.values())
+
+
+def _named(word: str, services: Sequence[Service]) -> Service | None:
+    return next((s for s in services if word.casefold() in (s.id.casefold(), s.title.casefold())), None)
+
+
 def _meaning(word: str, services: Sequence[Service], known: Mapping[str, Target]) -> tuple[Target, ...]:
-    named = next((s for s in services if word.casefold() in (s.id.casefold(), s.title.casefold())), None)
-    if named is not None:
-        return targets_of([named])
+    service = _named(word, services)
+    if service is not None:
+        return targets_of([service])
     if not any(c in word for c in ".:/"):
         near = difflib.get_close_matches(word.casefold(), [service.id for service in services], n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""

@@ -22,7 +22,7 @@ class Part:
     roles: tuple[Role, ...]
     plural: bool = False
     always: bool = False
-    """It is told also where nothing is wrong with it."""
+    """That it works is told also where the service does not need it, and where something else fails."""
 
 
 PARTS: tuple[Part, ...] = (
@@ -52,7 +52,7 @@ _FATE = {
 
 def closed(need: Need) -> str:
     """The sentence on a service that its owner has closed."""
-    return f"closed by its owner on {need.retired}" + (f": {need.retired_reason}" if need.retired_reason else "")
+    return f"closed on {need.retired}: {need.retired_reason or 'by its owner'}"
 
 
 def sentence(need: Need, roles: Sequence[RoleVerdict]) -> str:
@@ -66,7 +66,7 @@ def sentence(need: Need, roles: Sequence[RoleVerdict]) -> str:
         broken = [role for role in mine if role in failing]
         if broken:
             told.setdefault(_fate(_together(need, broken)), []).append(part)
-        elif any(role.outcome is Outcome.OK for role in mine) and (part.always or not told):
+        elif any(role.outcome is Outcome.OK and (part.always or (role.needed and not failing)) for role in mine):
             told.setdefault("", []).append(part)
     head = ", ".join(_clause(parts, fate) for fate, parts in told.items())
     return "; ".join((head, *_notes(roles, failing)))
@@ -102,7 +102,7 @@ def _notes(roles: Sequence[RoleVerdict], failing: Sequence[RoleVerdict]) -> Iter
         mine = [role for role in roles if role.role in part.roles]
         well = [_word(role) for role in mine if role.outcome is Outcome.OK]
         if well and any(role in failing for role in mine):
-            yield f"of these {_listed(well)} still {'work' if len(well) > 1 else 'works'}"
+            yield f"of the {part.name} {_listed(well)} still {'work' if len(well) > 1 else 'works'}"
         for role in mine:
             if role.outcome is not Outcome.OK and role not in failing:
                 yield f"{_word(role)} {_fate(State.of(role))}"
@@ -110,9 +110,8 @@ def _notes(roles: Sequence[RoleVerdict], failing: Sequence[RoleVerdict]) -> Iter
                 yield f"{role.blocked} of {role.targets} {_word(role)} endpoints blocked{_by(role.methods)}"
 
 
-def _by(methods: Iterable[Method]) -> str:
-    met = set(methods)
-    return f" ({', '.join(method for method in Method if method in met)})"
+def _by(methods: Sequence[Method]) -> str:
+    return f" ({', '.join(methods)})"
 
 
 def _word(role: RoleVerdict) -> str:

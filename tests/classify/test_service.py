@@ -104,6 +104,12 @@ ROWS: dict[str, Row] = {
     "no app": Row(roles={WEB: ["ok"]}, all_of=(WEB,), outcome="ok", text="web works"),
     "no web": Row(roles={API: ["ok"]}, all_of=(API,), outcome="ok", text="app endpoints work"),
     "neither": Row(roles={LOGIN: ["ok"], MEDIA: ["ok"]}, all_of=(LOGIN,), outcome="ok", text="login works"),
+    "more that is needed": Row(
+        roles={WEB: ["ok"], LINK: ["ok"], LOGIN: ["ok"], MEDIA: ["ok"]},
+        all_of=(*BOTH, LOGIN),
+        outcome="ok",
+        text="web, app endpoints and login work",
+    ),
     # blocked
     "all long links": Row(
         roles={WEB: ["ok"], LINK: ["tcp"] * 16},
@@ -117,7 +123,7 @@ ROWS: dict[str, Row] = {
         outcome="blocked",
         methods=("tcp",),
         confidence="likely",
-        text="web works, app endpoints blocked (tcp); of these API and short link still work",
+        text="web works, app endpoints blocked (tcp); of the app endpoints API and short link still work",
     ),
     "all that do not answer at the control are no way": Row(
         roles={WEB: ["ok"], LINK: ["tcp", "down", "down"]},
@@ -154,6 +160,14 @@ ROWS: dict[str, Row] = {
         methods=("dns",),
         confidence="likely",
         text="web and app endpoints work, login blocked (dns)",
+    ),
+    "all but the login": Row(
+        roles={WEB: ["ok"], LINK: ["tcp"], LOGIN: ["ok"]},
+        all_of=(*BOTH, LOGIN),
+        outcome="blocked",
+        methods=("tcp",),
+        confidence="likely",
+        text="web works, app endpoints blocked (tcp)",
     ),
     "both of two ways": Row(
         roles={WEB: ["ok"], LINK: ["tcp?"], SHORT: ["http"]},
@@ -247,14 +261,14 @@ def test_a_service_of_which_nothing_is_known_is_undecided() -> None:
     assert made.text == "no endpoint of it is known well enough to decide"
 
 
-@pytest.mark.parametrize(("reason", "end"), [("sold", ": sold"), (None, "")])
+@pytest.mark.parametrize(("reason", "end"), [("sold", "sold"), (None, "by its owner")])
 def test_a_closed_service_is_down_and_never_blocked(reason: str | None, end: str) -> None:
     day = date(2019, 5, 31)
     found = [(endpoint(1, WEB, retired=day), verdict("tls!")), (endpoint(2, LINK, retired=day), verdict("ok"))]
     made = judge(Need(service="s", targets=2, retired=day, retired_reason=reason), "run", found)
     assert made is not None
     assert (made.outcome, made.methods, made.confidence) == ("down", (), None)
-    assert made.text == f"closed by its owner on 2019-05-31{end}"
+    assert made.text == f"closed on 2019-05-31: {end}"
 
 
 def test_half_a_service_is_not_judged() -> None:

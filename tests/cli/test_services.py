@@ -36,7 +36,7 @@ LISTS = {
 }
 TEXTS = {
     "chat": "web works, app endpoints blocked (tcp)",
-    "gone": "closed by its owner on 2019-05-31",
+    "gone": "closed on 2019-05-31: by its owner",
     "talk": "web works",
 }
 FORM = {

@@ -85,7 +85,7 @@ class Router:
                 int(net.network_address) >> (net.max_prefixlen - net.prefixlen),
                 net.max_prefixlen - net.prefixlen,
             )
-            for net in map(ip_network, PUBLIC)
+            for net in map(ip_network, (*PUBLIC, *spec.public))
         )
         self._later.clear()
 

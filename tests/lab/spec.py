@@ -2,7 +2,7 @@
 
 Law: frozen records and nothing else. Addresses lie in ranges that count as globally routable yet host nothing
 (192.31.196.0/24, 192.175.48.0/24, 192.52.193.0/24, 2620:4f:8000::/48), so that no rule about private addresses
-needs a switch for tests.
+needs a switch for tests; those of services that are known by address are the world's own (`Spec.public`).
 """
 
 from __future__ import annotations
@@ -286,6 +286,9 @@ class Spec:
     rules: tuple[Rule, ...] = ()
     dark: tuple[str, ...] = ()
     """Addresses at which nothing is: packets to them vanish, for everyone."""
+    public: tuple[str, ...] = ()
+    """Prefixes besides PUBLIC where servers are: those of services that are known by address. No packet leaves the
+    world, so that they may be real ones."""
     access: Access = field(default_factory=Access)
 
 
@@ -297,5 +300,6 @@ def merged(*specs: Spec) -> Spec:
         lies=tuple(x for spec in specs for x in spec.lies),
         rules=tuple(x for spec in specs for x in spec.rules),
         dark=tuple(x for spec in specs for x in spec.dark),
+        public=tuple(x for spec in specs for x in spec.public),
         access=specs[0].access,
     )

@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -56,14 +56,15 @@ class Inside:
         with IPRoute() as routes:
             routes.link("set", index=1, state="up")
             links = {name: connect(routes, host, _ADDRESSES[name]) for name, host in self._hosts.items()}
-        for prefix in PUBLIC:
-            answer_for(self._hosts["internet"], prefix)
+        self._answered: set[str] = set()
+        self._answer_for(PUBLIC)
         self._router = _process(router.serve, links)
         self._servers = _process(servers.serve, self._hosts["internet"], authorities)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
     def become(self, spec: Spec) -> None:
         """Raises WorldError."""
+        self._answer_for(spec.public)
         for part, orders in (("router", self._router), ("servers", self._servers)):
             orders.send(spec)
             try:
@@ -75,6 +76,11 @@ class Inside:
         has_ipv6 = spec.access.online and spec.access.ipv6 is not IPv6.NONE
         set_default_route(self._hosts["client"], socket.AF_INET, present=spec.access.online)
         set_default_route(self._hosts["client"], socket.AF_INET6, present=has_ipv6)
+
+    def _answer_for(self, prefixes: Sequence[str]) -> None:
+        for prefix in set(prefixes) - self._answered:
+            answer_for(self._hosts["internet"], prefix)
+            self._answered.add(prefix)
 
     def fired(self) -> list[int]:
         """How often each rule of the censor has acted."""

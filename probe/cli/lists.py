@@ -53,10 +53,9 @@ def show(
         if roles:
             print(f"works when {name} these do: {', '.join(roles)}")
     for endpoint in found.endpoints:
-        target = endpoint.target
-        print(
-            f"  {target.name:<48} {target.role or '':<12} {target.certainty:<11} {endpoint.purpose} [{endpoint.source}]"
-        )
+        target, own = endpoint.target, ", root of its own" if endpoint.target.roots else ""
+        known = f"{endpoint.purpose}{own} [{endpoint.source}]"
+        print(f"  {target.name:<48} {target.role or '':<12} {target.certainty:<11} {known}")
     for each in found.unmeasured:
         print(f"  not measured: {each.address}, {each.purpose}: {each.why} [{each.source}]")
     return Status.OK

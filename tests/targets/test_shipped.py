@@ -78,6 +78,18 @@ def test_the_roots_of_signal() -> None:
     assert not any(each.target.roots for id in BY_ID if id != "signal" for each in BY_ID[id].endpoints)
 
 
+def test_whatever_is_asked_of_a_host_its_certificate_may_be_of_its_own_root() -> None:
+    words = (
+        "chat.signal.org",
+        "https://chat.signal.org/v1/config",
+        "tls://chat.signal.org:443",
+        "tcp://chat.signal.org:443",
+    )
+    own = BY_ID["signal"].endpoints[0].target.roots
+    assert [target.roots for target in resolve(words, shipped())] == [own, own, own, own, ()]
+    assert resolve(["https://signal.org/help"], shipped())[0].roots == ()
+
+
 def test_which_endpoints_are_no_tls() -> None:
     """A handshake there would call a healthy service broken."""
     plain = {

@@ -87,6 +87,10 @@ class Session:
         for line in verdict_lines(result):
             self.out.print(line)
 
+    def concluded(self, run: Run) -> list[ServiceVerdict]:
+        """What follows for those services that were measured as a whole."""
+        return [verdict for need in run.services if (verdict := judge(need, run.id, self.judged)) is not None]
+
     def show_services(self, run: Run, verdicts: Sequence[ServiceVerdict]) -> None:
         """Prints the verdicts on whole services."""
         if self.job.json and self.job.by_service:
@@ -201,8 +205,8 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
 
 
 def _conclude(session: Session, run: Run, store: Store | None) -> None:
-    """The verdicts on those services that were measured as a whole."""
-    verdicts = [verdict for need in run.services if (verdict := judge(need, run.id, session.judged)) is not None]
+    """Records and prints the verdicts on whole services."""
+    verdicts = session.concluded(run)
     if store is not None:
         store.add_service_verdicts(verdicts)
     session.show_services(run, verdicts)
@@ -285,6 +289,7 @@ def _tell_offline(session: Session, run: Run) -> Status:
                 observations=(),
             )
             session.show(Result(measurement=empty, controls=(), verdict=classify(empty, (), host)))
+        session.show_services(run, session.concluded(run))
     session.err.print(f"This machine has no network: {host.why_offline}. Nothing was measured.")
     return Status.OFFLINE
 

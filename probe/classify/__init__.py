@@ -10,6 +10,7 @@ from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import plain
+from probe.classify.service import judge
 from probe.classify.speed import is_slowed
 from probe.classify.turning import what_would_change
 
@@ -31,6 +32,7 @@ __all__ = [
     "classify",
     "is_slowed",
     "is_suspicious",
+    "judge",
     "located",
     "location_of",
     "plain",

@@ -115,14 +115,13 @@ def http_split_name_passes(case: Case) -> Evidence | None:
 
 def tls_trusted_interception(case: Case) -> Evidence | None:
     """At an address where a control completed a good handshake, another certificate of another authority with another
-    key is shown, which only an authority beyond the public ones vouches for."""
+    key is shown, which only an authority vouches for that is neither public nor the service's own."""
     theirs = [row.detail for peer in case.peers for row in peer.tls if row.failure is None]
     there = {detail.address: detail for detail in theirs if isinstance(detail, TlsDetail) and detail.certificates}
     strange = tuple(
         row
-        for row in case.end.tls
-        if row.failure is None and isinstance(row.detail, TlsDetail) and row.detail.root_is_public is False
-        if row.detail.address in there and _differs(row.detail, there.values())
+        for row in case.end.privately_vouched
+        if isinstance(row.detail, TlsDetail) and row.detail.address in there and _differs(row.detail, there.values())
     )
     return c.when(bool(strange), strange)
 

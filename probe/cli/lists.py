@@ -49,11 +49,15 @@ def show(
     print(f"{found.title}, by {found.operator}, {found.homepage}")
     if found.retired:
         print(f"closed {found.retired}: {found.retired_reason or 'by its operator'}")
+    for name, roles in (("all of", found.all_of), ("any of", found.any_of)):
+        if roles:
+            print(f"works when {name} these do: {', '.join(roles)}")
     for endpoint in found.endpoints:
-        target = endpoint.target
-        print(
-            f"  {target.name:<48} {target.role or '':<12} {target.certainty:<11} {endpoint.purpose} [{endpoint.source}]"
-        )
+        target, own = endpoint.target, ", root of its own" if endpoint.target.roots else ""
+        known = f"{endpoint.purpose}{own} [{endpoint.source}]"
+        print(f"  {target.name:<48} {target.role or '':<12} {target.certainty:<11} {known}")
+    for each in found.unmeasured:
+        print(f"  not measured: {each.address}, {each.purpose}: {each.why} [{each.source}]")
     return Status.OK
 
 

@@ -29,6 +29,7 @@ def check(
         typer.Argument(metavar="TARGET...", help="A domain, a URL, tcp://host:port, tls://host:port, or a service."),
     ],
     json: options.Json = False,
+    by_service: options.Services = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
     locate: options.Locate = False,
     control: options.Controls = None,
@@ -43,16 +44,21 @@ def check(
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
     from probe.run import Pace
-    from probe.targets import TargetError, resolve
+    from probe.targets import TargetError, named, resolve
 
     files = load_config(config)
     try:
         found = resolve(targets, _shipped())
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
+    whole = named(targets, _shipped())
+    if by_service and not whole:
+        raise Refusal("--services: none of the targets is a service; `probe targets list` shows them", Status.USAGE)
     job = _job(
         "check",
         found,
+        services=whole,
+        by_service=by_service,
         config=files.config,
         control=control,
         resolver=resolver,
@@ -91,6 +97,7 @@ def run(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the last run that was cut short.")] = False,
     json: options.Json = False,
+    by_service: options.Services = False,
     locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
@@ -116,6 +123,8 @@ def run(
     job = _job(
         "run",
         targets_of(services),
+        services=services,
+        by_service=by_service,
         config=files.config,
         control=control,
         resolver=resolver,
@@ -136,6 +145,8 @@ def _job(
     command: str,
     targets: tuple[Target, ...],
     *,
+    services: tuple[Service, ...],
+    by_service: bool,
     config: Config,
     control: list[str] | None,
     resolver: str | None,
@@ -157,6 +168,8 @@ def _job(
     return Job(
         command=command,
         targets=targets,
+        services=tuple(service.need for service in services),
+        by_service=by_service,
         vantage=settings.vantage(config),
         controls=settings.controls(control or [], config),
         resolvers=settings.resolvers(resolver, config),

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Services = Annotated[
+    bool, typer.Option("--services", help="One verdict a service on stdout, in place of one a target.")
+]
 Database = Annotated[
     Path | None,
     typer.Option("--db", envvar="PROBE_DB", help="The database.", show_default="results/probe.sqlite in a checkout"),

@@ -1,8 +1,8 @@
 """Measurements under way and those still fresh: however many ask for the same, it is measured once.
 
-Law: a target is measured once for all who ask for it, and once more at each additional address that anybody asks for.
-What was measured is fresh for `ttl` seconds; a failure of this control's own is an answer for those who wait, and is
-never kept.
+Law: a target, which is another with other roots, is measured once for all who ask for it, and once more at each
+additional address that anybody asks for. What was measured is fresh for `ttl` seconds; a failure of this control's own
+is an answer for those who wait, and is never kept.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ MOST_RECENT = 2_000
 
 K = TypeVar("K")
 V = TypeVar("V")
-Key = tuple[str, str | None]
-"""The name of a target, and the address at which it was measured where it is not the target's own."""
+Key = tuple[str, tuple[str, ...], str | None]
+"""The name of a target, its roots, and the address at which it was measured where it is not the target's own."""
 Measure = Callable[[Target, str | None], Awaitable[Measurement]]
 
 _log = logging.getLogger(__name__)
@@ -138,7 +138,7 @@ class Measurements:
 
     def _part(self, target: Target, address: str | None) -> asyncio.Future[Answer]:
         """One measurement: fresh, under way, or begun now."""
-        key = (target.name, address)
+        key = (target.name, target.roots, address)
         shared, kept = self._under_way.get(key), self._kept.get(key)
         if shared is not None or kept is not None:
             self.hits += address is None
@@ -157,7 +157,7 @@ class Measurements:
         return future
 
     async def _answer(self, key: Key, target: Target, future: asyncio.Future[Answer]) -> None:
-        answer = await self._attempt(target, key[1])
+        answer = await self._attempt(target, key[-1])
         del self._under_way[key]
         if isinstance(answer, Measurement):
             self._kept[key] = _Kept(answer, self.clock() + self.ttl)

@@ -232,7 +232,10 @@ class ControlClient:
 
     async def _converse(self, batch: Mapping[str, _Waiting]) -> None:
         """Raises BusyError, WireError, and what httpx raises."""
-        asks = [Ask(target=name, addresses=list(each.addresses)) for name, each in batch.items()]
+        asks = [
+            Ask(target=name, addresses=list(each.addresses), roots=list(each.target.roots))
+            for name, each in batch.items()
+        ]
         url, kind = self.url + MEASURE_PATH, {"Content-Type": "application/json"}
         request = self._http.build_request("POST", url, content=request_body(asks), headers=kind)
         async with asyncio.timeout(self._silence):

@@ -12,7 +12,7 @@ import functools
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -150,6 +150,7 @@ class Control:
         for ask in asks:
             try:
                 target, addresses = self._admit(ask.target, may), self._admit_addresses(ask)
+                target = replace(target, roots=limits.roots(ask.roots))
             except RefusedError as error:
                 refused.append(error_line(printable(ask.target, _LONGEST_ECHO), str(error)))
                 continue

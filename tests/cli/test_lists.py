@@ -13,8 +13,11 @@ from tests.cli import alone
 
 LISTS = alone.ROOT / "targets"
 SHIPPED = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(LISTS.glob("*.toml"))}
-KEYS = {"service", "title", "operator", "homepage", "domains", "retired", "retired_reason", "targets"}
-TARGET_KEYS = {"target", "role", "purpose", "certainty", "source", "healthy", "retired"}
+KEYS = {
+    "service", "title", "operator", "homepage", "domains", "retired", "retired_reason", "all_of", "any_of", "targets",
+    "unmeasured",
+}  # fmt: skip
+TARGET_KEYS = {"target", "role", "purpose", "certainty", "source", "healthy", "roots", "retired"}
 
 
 def plain(value: object) -> object:
@@ -48,6 +51,9 @@ def test_list_as_json_is_the_files(home: Path) -> None:
             assert {key: given[key] for key in ("target", "role", "purpose", "certainty", "source")} == {
                 key: endpoint[key] for key in ("target", "role", "purpose", "certainty", "source")
             }
+        assert told[name]["unmeasured"] == service.get("unmeasured", [])
+        for key in ("all_of", "any_of"):
+            assert told[name][key] == service.get(key, told[name][key])
 
 
 def test_show_is_one_service_of_the_list(home: Path) -> None:
@@ -60,6 +66,11 @@ def test_show_is_one_service_of_the_list(home: Path) -> None:
         assert endpoint["target"] in text
         assert endpoint["source"] in text
     assert str(SHIPPED["bbm"]["retired"]) in text
+    text = alone.run(home, "targets", "show", "line").stdout
+    assert ", ".join(SHIPPED["line"]["all_of"]) in text
+    for each in SHIPPED["line"]["unmeasured"]:
+        assert each["address"] in text
+        assert each["why"] in text
 
 
 def test_lists_of_ones_own(home: Path) -> None:

@@ -51,6 +51,8 @@ CASES: dict[str, tuple[int, tuple[str, ...], str]] = {
     "empty target": (2, ("check", ""), "target"),
     "endless target": (2, ("check", "https://example.org/" + "a" * 10_000), "longer"),
     "one bad of two": (2, ("check", "https://example.org/", "https://example.org:x/"), "port"),
+    "services of none": (2, (*CHECK, "--services"), "--services"),
+    "services of a target": (2, ("results", "--services", "--target", "line.me"), "--services"),
     "control": (2, (*CHECK, "--control", "example.org"), "--control"),
     "control scheme": (2, (*CHECK, "--control", "ftp://example.org"), "--control"),
     "control with a query": (2, (*CHECK, "--control", "http://example.org/?a"), "--control"),

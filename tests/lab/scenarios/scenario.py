@@ -6,6 +6,7 @@ those apart whose access or resolver is not the usual one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -38,7 +39,7 @@ class Scenario:
     id: str
     spec: Spec
     targets: tuple[str, ...]
-    """As on the command line."""
+    """As on the command line of `check`; where `own_root` is set, the endpoints of a target list for `run`."""
     outcome: str
     methods: tuple[str, ...] = ()
     confidence: str | None = None
@@ -54,10 +55,22 @@ class Scenario:
     """More words on the command line."""
     fingerprints: str | None = None
     """The user's own file of fingerprints."""
+    own_root: bool = False
+    """The target list names the world's own root (`Certificate.OWN_ROOT`) as the only good one."""
 
     @property
     def exit_status(self) -> int:
         return self.status if self.status is not None else {"ok": 0, "blocked": 3}.get(self.outcome, 4)
+
+
+def target_list(targets: Sequence[str], root: str) -> str:
+    """A target list with these endpoints, whose certificates must lead to this root."""
+    head = ('title = "Own"', 'operator = "x"', 'homepage = "https://own.example/"', 'domains = ["own.example"]')
+    endpoint = ("[[endpoint]]", 'role = "api"', 'purpose = "x"', 'certainty = "documented"', 'source = "x"')
+    lines = [*head, f'roots = ["{root}"]']
+    for target in targets:
+        lines += [*endpoint, f'target = "{target}"']
+    return "\n".join(lines)
 
 
 def at(number: int) -> str:

@@ -58,6 +58,9 @@ def _meaning(word: str, services: Sequence[Service], known: Mapping[str, Target]
         near = difflib.get_close_matches(word.casefold(), [service.id for service in services], n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise TargetError(word, f"no service has this name{hint or ';'} `probe targets list` shows all")
-    return tuple(
-        known.get(target.name) or replace(target, service=service_of(target.host, services)) for target in parse(word)
-    )
+    return tuple(belonging(target, services, known) for target in parse(word))
+
+
+def belonging(target: Target, services: Sequence[Service], known: Mapping[str, Target]) -> Target:
+    """A target as the services describe it (`known`: what they name), or with the service whose domain it is at."""
+    return known.get(target.name) or replace(target, service=service_of(target.host, services))

@@ -156,7 +156,8 @@ class Run:
     software: str = ""
     """Name and version of the program."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What it was asked to do: controls, concurrency, rate, deadlines, number of targets."""
+    """What it was asked to do: controls, concurrency, rate, deadlines, number of targets; and of which lists
+    (`lists`: `shipped`, `bundle VERSION` or `named`), with how many lines of them were no target (`bad_lines`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

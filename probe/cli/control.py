@@ -38,12 +38,11 @@ def serve(
     """Measure for others what they cannot reach: serve the control protocol over HTTP."""
     import asyncio
 
-    from probe.cli.measuring import services_of
     from probe.cli.settings import load_config, resolvers, vantage
+    from probe.cli.sources import sources
     from probe.control import access, limits, server, serving
     from probe.steps.host import system_roots
     from probe.steps.network import Network, Timeouts
-    from probe.targets import targets_of
 
     host, port = _address(listen)
     settings = load_config(config).config
@@ -64,7 +63,7 @@ def serve(
         ),
         network,
         vantage(settings),
-        access.listed_in(targets_of(services_of(targets))),
+        access.listed_in(sources(targets, settings).lists.targets),
     )
     if open_to_all:
         typer.echo("probe: --open: anyone who reaches this port may have any public host measured.", err=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +14,7 @@ from probe.cli.errors import Refusal, Status
 if TYPE_CHECKING:
     from probe.cli.session import Job
     from probe.cli.settings import Config
-    from probe.model import Service, Target
+    from probe.model import Target
     from probe.run import Pace
 
 _CONCURRENCY = 64
@@ -39,12 +40,14 @@ def check(
     """Measure targets now, all at once, and say whether they are reachable."""
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
+    from probe.cli.sources import known_services
     from probe.run import Pace
     from probe.targets import TargetError, resolve
 
     files = load_config(config)
+    known = known_services(files.config)
     try:
-        found = resolve(targets, _shipped())
+        found = resolve(targets, known.services)
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
     job = _job(
@@ -58,6 +61,7 @@ def check(
         pace=Pace(concurrency=len(found)),
         jitter=0.0,
         json=json,
+        settings={"lists": known.name},
     )
     return carry_out(job)
 
@@ -94,11 +98,11 @@ def run(
     """Measure whole target lists, and record what was found."""
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
+    from probe.cli.sources import sources
     from probe.run import Pace
-    from probe.targets import targets_of
 
     files = load_config(config)
-    services = _chosen(services_of(targets), service)
+    chosen = sources(targets, files.config)
     pace = Pace(
         concurrency=concurrency or files.config.concurrency or _CONCURRENCY,
         rate=rate or files.config.rate or _RATE,
@@ -106,7 +110,7 @@ def run(
     )
     job = _job(
         "run",
-        targets_of(services),
+        chosen.of_services(service or []),
         config=files.config,
         control=control,
         resolver=resolver,
@@ -115,6 +119,7 @@ def run(
         pace=pace,
         jitter=_JITTER,
         json=json,
+        settings=chosen.settings,
         resume=resume,
     )
     return carry_out(job)
@@ -132,6 +137,7 @@ def _job(
     pace: Pace,
     jitter: float,
     json: bool,
+    settings: Mapping[str, Any],
     resume: bool = False,
 ) -> Job:
     from probe.cli.session import Job
@@ -150,38 +156,6 @@ def _job(
         jitter=jitter,
         database=database,
         json=json,
+        settings=settings,
         resume=resume,
     )
-
-
-def _shipped() -> tuple[Service, ...]:
-    from probe.targets import TargetListError, shipped
-
-    try:
-        return shipped()
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def services_of(paths: list[Path] | None) -> tuple[Service, ...]:
-    """The services of the lists that were named, or of the shipped ones."""
-    from probe.targets import TargetListError, load
-
-    if not paths:
-        return _shipped()
-    try:
-        return load(paths)
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def _chosen(services: tuple[Service, ...], wanted: list[str] | None) -> tuple[Service, ...]:
-    if not wanted:
-        return services
-    known = {service.id for service in services}
-    for name in wanted:
-        if name not in known:
-            raise Refusal(
-                f"--service {name}: no such service in the lists (known: {', '.join(sorted(known))})", Status.USAGE
-            )
-    return tuple(service for service in services if service.id in wanted)

@@ -6,11 +6,12 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -51,6 +52,8 @@ class Job:
     database: Path | None
     """`None`: nothing is recorded."""
     json: bool
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the run records of how it was asked for."""
     resume: bool = False
     """Go on with the last run that was killed, instead of a new one."""
 
@@ -167,6 +170,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
             "rate": job.pace.rate,
             "timeout_tcp": job.timeouts.tcp,
             "targets": len(job.targets),
+            **job.settings,
         },
     )
     if store is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from probe.cli import bundles, options
+from probe.cli import bundles, options, stubs
 from probe.cli.errors import Refusal, Status, say
 
 app = typer.Typer(help="The target lists.", no_args_is_help=True, rich_markup_mode=None)
@@ -89,5 +89,6 @@ def check_files(
     return Status.OK
 
 
+app.command("add")(stubs.add)
 app.command("update")(bundles.update)
 app.command("bundle")(bundles.bundle)

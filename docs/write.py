@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
     "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
-    "targets add", "targets update", "targets bundle", "control serve", "doctor",
+    "targets add", "targets health", "targets update", "targets bundle", "control serve", "doctor",
 )  # fmt: skip
 
 

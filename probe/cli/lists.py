@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from probe.cli import bundles, options, stubs
+from probe.cli import bundles, health, options, stubs
 from probe.cli.errors import Refusal, Status, say
 
 app = typer.Typer(help="The target lists.", no_args_is_help=True, rich_markup_mode=None)
@@ -90,5 +90,6 @@ def check_files(
 
 
 app.command("add")(stubs.add)
+app.command("health")(health.health)
 app.command("update")(bundles.update)
 app.command("bundle")(bundles.bundle)

@@ -110,7 +110,7 @@ def run(
     )
     job = _job(
         "run",
-        chosen.of_services(service or []),
+        chosen.of_services(service or []).targets,
         config=files.config,
         control=control,
         resolver=resolver,

@@ -6,14 +6,13 @@ Law: whatever in a list cannot be used is told here, once, on stderr.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from probe.cli.errors import Refusal, Status, say
 from probe.cli.settings import Config, installed_lists
-from probe.model import Target
 from probe.targets import Bundle, InForce, Lists, TargetListError, in_force, read
 
 
@@ -32,15 +31,20 @@ class Sources:
         """What a run records of its lists."""
         return {"lists": self.name, "bad_lines": len(self.lists.faults), "repeated_targets": self.lists.repeated}
 
-    def of_services(self, names: Sequence[str]) -> tuple[Target, ...]:
-        """The targets of these services; of all, where none is named. Raises Refusal for a service without any."""
-        targets = self.lists.targets
-        known = {target.service for target in targets if target.service is not None}
+    def of_services(self, names: Sequence[str]) -> Lists:
+        """What of the lists belongs to these services; all, where none is named. Raises Refusal for an unknown one."""
+        known = {target.service for target in self.lists.targets if target.service is not None}
         for name in names:
             if name not in known:
                 text = f"--service {name}: no such service in the lists (known: {', '.join(sorted(known))})"
                 raise Refusal(text, Status.USAGE)
-        return tuple(target for target in targets if not names or target.service in names)
+        if not names:
+            return self.lists
+        return replace(
+            self.lists,
+            services=tuple(service for service in self.lists.services if service.id in names),
+            others=tuple(target for target in self.lists.others if target.service in names),
+        )
 
 
 def known_services(config: Config) -> InForce:

@@ -7,7 +7,7 @@ answered, or when a control completed the target's own last step. One success an
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,13 +15,14 @@ from probe.form import parse_time
 from probe.model import Outcome, Scheme, StepName
 
 _REACHED = (Outcome.OK, Outcome.REFUSED)
-_LAST_STEP = {
+LAST_STEP: Mapping[Scheme, StepName] = {
     Scheme.DNS: StepName.DNS,
     Scheme.TCP: StepName.TCP,
     Scheme.TLS: StepName.TLS,
     Scheme.HTTP: StepName.HTTP,
     Scheme.HTTPS: StepName.HTTP,
 }
+"""The step by which a target of each scheme is reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ def _words(words: tuple[Outcome, ...]) -> str:
     return ", ".join(f"'{word.value}'" for word in words)
 
 
-_CASES = " ".join(f"WHEN '{scheme.value}' THEN '{step.value}'" for scheme, step in _LAST_STEP.items())
+_CASES = " ".join(f"WHEN '{scheme.value}' THEN '{step.value}'" for scheme, step in LAST_STEP.items())
 # Ours and the controls' in one shape: name, where, when, and whether the target was reached.
 _SEEN = f"""
     SELECT target.name, measurement.vantage_id, measurement.started_at, 0 AS control,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from probe.model import Certainty, Role
+from probe.model import Certainty, Role, Scheme
 from probe.targets import load, service_of
+from probe.targets.stub import ROLES
 from tests.cli import alone
 from tests.lab.lab import Finished
 
@@ -59,6 +60,10 @@ def test_a_new_file(home: Path, words: tuple[str, ...], service: str, targets: l
     assert {each.target.role for each in found.endpoints} == {Role(role) for role in roles}
     assert {each.target.certainty for each in found.endpoints} == {Certainty.UNVERIFIED}
     assert service_of(found.endpoints[0].target.host, [found]) == service
+
+
+def test_every_scheme_has_a_role() -> None:
+    assert set(ROLES) == set(Scheme)
 
 
 def test_nothing_is_overwritten(home: Path) -> None:

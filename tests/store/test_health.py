@@ -10,8 +10,20 @@ from pathlib import Path
 import pytest
 
 from probe.failure import Failure
-from probe.model import DnsDetail, HttpDetail, Measurement, Observation, Outcome, Result, Target, TcpDetail, Vantage
+from probe.model import (
+    DnsDetail,
+    HttpDetail,
+    Measurement,
+    Observation,
+    Outcome,
+    Result,
+    Scheme,
+    Target,
+    TcpDetail,
+    Vantage,
+)
 from probe.store import Store
+from probe.store.health import LAST_STEP
 from probe.targets import parse_one
 from tests.store.examples import BEGIN, a_run, a_verdict
 
@@ -134,6 +146,11 @@ def test_how_far_a_control_must_come(store: Store, diary: Diary) -> None:
     diary.note("https://half.example/", WEEK, controls=((CONTROL, CONNECTED),))
     diary.note("tls://half.example:443", WEEK, controls=((CONTROL, CONNECTED),))
     assert sorted(stale(store)) == ["https://half.example/", "tls://half.example:443"]
+
+
+def test_every_scheme_has_a_last_step() -> None:
+    """Or else nothing that a control completes would count, and its targets would all look stale."""
+    assert set(LAST_STEP) == set(Scheme)
 
 
 def test_services_that_were_closed_come_last(store: Store, diary: Diary) -> None:

@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
     "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
-    "fingerprints list", "fingerprints test", "control serve", "doctor",
+    "targets add", "targets health", "targets update", "targets bundle", "fingerprints list", "fingerprints test",
+    "control serve", "doctor",
 )  # fmt: skip
 
 

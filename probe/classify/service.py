@@ -22,7 +22,9 @@ def judge(
     """The verdict on a service by those on its targets in one run, which were made by the rules of this version; None
     while not all of them were measured."""
     roles: tuple[RoleVerdict, ...]
-    verdicts = {target.name: (target, verdict) for target, verdict in found if target.service == need.service}
+    # A target without a role is at the service's domain and not in its file: of a list from elsewhere.
+    own = ((target, verdict) for target, verdict in found if target.service == need.service and target.role is not None)
+    verdicts = {target.name: (target, verdict) for target, verdict in own}
     if len(verdicts) < need.targets:
         return None
     if need.retired is not None:

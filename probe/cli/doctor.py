@@ -41,7 +41,13 @@ def doctor(
     settings = load_config(config).config
     host, _ = asyncio.run(look(resolvers(resolver, settings), ()))
     urls = controls(control or [], settings)
-    findings = [*_network(host), _roots(), *asyncio.run(_controls(urls, host)), _database(db, settings)]
+    findings = [
+        *_network(host),
+        _roots(),
+        *asyncio.run(_controls(urls, host)),
+        _lists(settings),
+        _database(db, settings),
+    ]
     for finding in findings:
         if json:
             print(dumps(asdict(finding)))
@@ -90,6 +96,23 @@ async def _controls(urls: tuple[str, ...], host: Host) -> list[Finding]:
         text = where(said.vantage) if said else "; ".join(client.problems) or "does not answer"
         found.append(Finding(name="control", good=said is not None, text=f"{client.url}: {text}"))
     return found
+
+
+def _lists(config: Config) -> Finding:
+    from datetime import UTC, datetime
+
+    from probe.cli.bundles import bundle_line
+    from probe.cli.settings import installed_lists
+    from probe.targets import TargetListError, in_force, targets_of
+
+    try:
+        found = in_force(installed_lists(), config.targets.key, datetime.now(UTC))
+    except TargetListError as error:
+        return Finding(name="target lists", good=False, text=str(error))
+    held = f"{len(found.services)} services, {len(targets_of(found.services))} targets"
+    origin = f"of {bundle_line(found.bundle)}" if found.bundle else "that came with the program"
+    unused = f"; a bundle is installed, but not used: {found.problem}" if found.problem else ""
+    return Finding(name="target lists", good=found.problem is None, text=f"{held}, {origin}{unused}")
 
 
 def _database(flag: Path | None, config: Config) -> Finding:

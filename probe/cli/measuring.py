@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -43,15 +44,17 @@ def check(
     """Measure targets now, all at once, and say whether they are reachable."""
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
+    from probe.cli.sources import known_services
     from probe.run import Pace
     from probe.targets import TargetError, named, resolve
 
     files = load_config(config)
+    known = known_services(files.config)
     try:
-        found = resolve(targets, _shipped())
+        found = resolve(targets, known.services)
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
-    whole = named(targets, _shipped())
+    whole = named(targets, known.services)
     if by_service and not whole:
         raise Refusal("--services: none of the targets is a service; `probe targets list` shows them", Status.USAGE)
     job = _job(
@@ -70,6 +73,7 @@ def check(
         jitter=0.0,
         json=json,
         locate=locate,
+        recorded={"lists": known.name},
     )
     return carry_out(job)
 
@@ -110,11 +114,12 @@ def run(
     """Measure whole target lists, and record what was found."""
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
+    from probe.cli.sources import sources
     from probe.run import Pace
-    from probe.targets import targets_of
 
     files = load_config(config)
-    services = _chosen(services_of(targets), service)
+    chosen = sources(targets, files.config)
+    lists = chosen.of_services(service or [])
     pace = Pace(
         concurrency=concurrency or files.config.concurrency or _CONCURRENCY,
         rate=rate or files.config.rate or _RATE,
@@ -122,8 +127,8 @@ def run(
     )
     job = _job(
         "run",
-        targets_of(services),
-        services=services,
+        lists.targets,
+        services=lists.services,
         by_service=by_service,
         config=files.config,
         control=control,
@@ -136,6 +141,7 @@ def run(
         jitter=_JITTER,
         json=json,
         locate=locate,
+        recorded=chosen.settings,
         resume=resume,
     )
     return carry_out(job)
@@ -158,6 +164,7 @@ def _job(
     jitter: float,
     json: bool,
     locate: bool,
+    recorded: Mapping[str, Any],
     resume: bool = False,
 ) -> Job:
     from probe.cli import settings
@@ -181,38 +188,6 @@ def _job(
         database=database,
         json=json,
         locate=locate,
+        settings=recorded,
         resume=resume,
     )
-
-
-def _shipped() -> tuple[Service, ...]:
-    from probe.targets import TargetListError, shipped
-
-    try:
-        return shipped()
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def services_of(paths: list[Path] | None) -> tuple[Service, ...]:
-    """The services of the lists that were named, or of the shipped ones."""
-    from probe.targets import TargetListError, load
-
-    if not paths:
-        return _shipped()
-    try:
-        return load(paths)
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def _chosen(services: tuple[Service, ...], wanted: list[str] | None) -> tuple[Service, ...]:
-    if not wanted:
-        return services
-    known = {service.id for service in services}
-    for name in wanted:
-        if name not in known:
-            raise Refusal(
-                f"--service {name}: no such service in the lists (known: {', '.join(sorted(known))})", Status.USAGE
-            )
-    return tuple(service for service in services if service.id in wanted)

@@ -57,7 +57,10 @@ Locate = Annotated[
 Lists = Annotated[
     list[Path] | None,
     typer.Option(
-        "--targets", help="A target list: a file or a folder of them. May be repeated.", show_default="shipped"
+        "--targets",
+        help="A target list: a service file, a CSV test list, an OONI Run descriptor, one target a line; or a folder "
+        "of them. May be repeated.",
+        show_default="those installed or shipped",
     ),
 ]
 FingerprintFiles = Annotated[

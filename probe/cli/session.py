@@ -6,11 +6,12 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -61,6 +62,8 @@ class Job:
     """Verdicts on services are printed in place of those on targets; for people, after them otherwise."""
     locate: bool = False
     """Find out where on the path a block sits."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the run records of how it was asked for."""
     resume: bool = False
     """Go on with the last run that was killed, instead of a new one."""
 
@@ -209,6 +212,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
             "timeout_tcp": job.timeouts.tcp,
             "locate": job.locate,
             "targets": len(job.targets),
+            **job.settings,
         },
         services=job.services,
     )

@@ -21,7 +21,8 @@ from sqlite_utils import Database
 from probe.form import time_text
 from probe.model import Measurement, Result, Run, Target, Vantage, Verdict
 from probe.service import ServiceVerdict
-from probe.store import queries, rows
+from probe.store import health, queries, rows
+from probe.store.health import Unreached
 from probe.store.migrations import transaction
 from probe.store.opening import open_database, reading
 from probe.store.problem import StoreError, refuse, told_plainly
@@ -165,6 +166,11 @@ class Store:
         """Name and service of each target that the run has measured already."""
         with reading(self.path) as connection:
             return queries.measured(connection, run_id)
+
+    def unreached(self, days: float) -> Iterator[Unreached]:
+        """The targets that failed everywhere, at the controls too, over at least so many days."""
+        with reading(self.path) as connection:
+            yield from health.unreached(connection, days)
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:

@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from probe.model import PUBLIC, SECURE, Endpoint, Role, Service, Unmeasured
 from probe.targets.keys import ENDPOINT, SERVICE, UNMEASURED, Key, shown
 from probe.targets.parse import TargetError
 
+ENDING = ".toml"
 _LARGEST = 1 << 20
 
 
@@ -28,13 +29,23 @@ class TargetListError(Exception):
 
 def load(paths: Sequence[Path]) -> tuple[Service, ...]:
     """The services of files, or of folders of them. Raises TargetListError with every fault of all of them."""
+    faults: list[str] = []
+    files = dict.fromkeys(files_of(paths, (ENDING,), faults))
+    return _gathered(((path, *_read(path)) for path in files), faults)
+
+
+def load_texts(texts: Mapping[str, str]) -> tuple[Service, ...]:
+    """The services of texts by the name of their file. Raises TargetListError with every fault of all of them."""
+    return _gathered(((Path(name), *_understood(Path(name), text)) for name, text in texts.items()), [])
+
+
+def _gathered(read: Iterable[tuple[Path, Service | None, list[str]]], faults: list[str]) -> tuple[Service, ...]:
+    """One service a file, each service once."""
     services: dict[str, Service] = {}
     origins: dict[str, Path] = {}
-    faults: list[str] = []
-    for path in dict.fromkeys(_files(paths, faults)):
-        service, found = _read(path)
+    for path, service, found in read:
         if service is not None and service.id in services:
-            found = [f"{path}: the service {service.id!r} is in {origins[service.id]} already; each has one file"]
+            faults.append(f"{path}: the service {service.id!r} is in {origins[service.id]} already; each has one file")
         elif service is not None:
             services[service.id] = service
             origins[service.id] = path
@@ -44,27 +55,19 @@ def load(paths: Sequence[Path]) -> tuple[Service, ...]:
     return tuple(services.values())
 
 
-def check(paths: Sequence[Path]) -> list[str]:
-    """Every fault of these files, a line each; none when all is well."""
-    try:
-        load(paths)
-    except TargetListError as error:
-        return str(error).splitlines()
-    return []
-
-
-def _files(paths: Sequence[Path], faults: list[str]) -> Iterator[Path]:
+def files_of(paths: Sequence[Path], endings: Sequence[str], faults: list[str]) -> Iterator[Path]:
+    """The files that are named, and of each folder those with one of these endings, in the order of their names."""
     for path in paths:
         if not os.path.isdir(path):  # Path.is_dir() raises where a folder above may not be entered
             yield path
             continue
         try:
-            inside = sorted(each for each in path.iterdir() if each.suffix == ".toml")
+            inside = sorted(each for each in path.iterdir() if each.suffix.lower() in endings)
         except OSError as error:
             faults.append(f"{path}: cannot be read: {error.strerror}")
             continue
         if not inside:
-            faults.append(f"{path}: a folder without any .toml file")
+            faults.append(f"{path}: a folder without any {' or '.join(endings)} file")
         yield from inside
 
 
@@ -89,6 +92,10 @@ def _read(path: Path) -> tuple[Service | None, list[str]]:
         source = _source(path)
     except ValueError as error:
         return None, [f"{path}: {error}"]
+    return _understood(path, source)
+
+
+def _understood(path: Path, source: str) -> tuple[Service | None, list[str]]:
     try:
         table = tomllib.loads(source)
     except (ValueError, RecursionError) as error:  # besides its own, tomllib raises these for huge numbers and nesting

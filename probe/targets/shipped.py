@@ -71,13 +71,17 @@ def _meaning(word: str, services: Sequence[Service], known: Mapping[str, Target]
         near = difflib.get_close_matches(word.casefold(), [service.id for service in services], n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise TargetError(word, f"no service has this name{hint or ';'} `probe targets list` shows all")
-    own = {target.host: target.roots for target in known.values() if target.roots}
-    return tuple(
-        known.get(target.name)
-        or replace(
-            target,
-            service=service_of(target.host, services),
-            roots=own.get(target.host, ()) if target.scheme in _SHOWING else (),
-        )
-        for target in parse(word)
+    return tuple(belonging(target, services, known) for target in parse(word))
+
+
+def belonging(target: Target, services: Sequence[Service], known: Mapping[str, Target]) -> Target:
+    """A target as the services describe it (`known`: what they name), or with the service whose domain it is at, and
+    with the roots that are good for its host."""
+    if target.name in known:
+        return known[target.name]
+    own = (each.roots for each in known.values() if each.roots and each.host == target.host)
+    return replace(
+        target,
+        service=service_of(target.host, services),
+        roots=next(own, ()) if target.scheme in _SHOWING else (),
     )

@@ -274,8 +274,9 @@ def test_a_closed_service_is_down_and_never_blocked(reason: str | None, end: str
 def test_half_a_service_is_not_judged() -> None:
     found = [(endpoint(1, WEB), verdict("ok")), (endpoint(1, WEB), verdict("ok"))]
     other = Target(scheme=Scheme.TCP, host="other.example", port=1, service="other", role=LINK)
+    of_a_list = Target(scheme=Scheme.TCP, host="list.example", port=1, service="s")
     need = Need(service="s", targets=2, all_of=(WEB,))
-    assert judge(need, "run", [*found, (other, verdict("ok"))]) is None
+    assert judge(need, "run", [*found, (other, verdict("ok")), (of_a_list, verdict("ok"))]) is None
     assert judge(need, "run", [*found, (endpoint(2, LINK), verdict("tcp"))]) is not None
 
 

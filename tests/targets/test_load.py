@@ -262,8 +262,8 @@ def test_files_that_cannot_be_lists(tmp_path: Path) -> None:
         (tmp_path / ("x" * 300), "cannot be read: File name too long"),
         (put(tmp_path, b"title = \n\n\xff", "bytes.toml"), "line 3: is not UTF-8 text"),
         (put(tmp_path, b"#" * ((1 << 20) + 1), "large.toml"), "larger than 1 MiB"),
-        (Path("/dev/zero"), "larger than 1 MiB"),
-        (empty, "a folder without any .toml file"),
+        (Path("/dev/zero"), "is not UTF-8 text"),
+        (empty, "a folder without any .toml or .csv or .json or .txt file"),
     )
     for path, reason in cases:
         (problem,) = check([path])
@@ -290,7 +290,7 @@ def test_what_may_not_be_read_is_said(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
-    for name in ("b.toml", "a.toml", "c.txt"):
+    for name in ("b.toml", "a.toml", "c.md"):
         put(tmp_path, GOOD, name)
     assert [service.id for service in load([tmp_path])] == ["a", "b"]
     assert [service.id for service in load([tmp_path / "b.toml", tmp_path])] == ["b", "a"]

@@ -55,6 +55,10 @@ class Role(StrEnum):
     REGISTRATION = "registration"
     BOOTSTRAP = "bootstrap"
     SUPPORT = "support"
+    CALLS = "calls"
+    """Setting up voice and video, and carrying it."""
+    LINKS = "links"
+    """Short addresses that people send each other."""
 
 
 class Certainty(StrEnum):

@@ -11,6 +11,7 @@ from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import clock, plain
+from probe.classify.service import judge
 from probe.classify.speed import is_slowed
 from probe.classify.turning import what_would_change
 
@@ -33,6 +34,7 @@ __all__ = [
     "classify",
     "clock",
     "is_slowed",
+    "judge",
     "located",
     "location_of",
     "plain",

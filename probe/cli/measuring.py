@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,6 +33,7 @@ def check(
         ),
     ],
     json: options.Json = False,
+    by_service: options.Services = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
     locate: options.Locate = False,
     control: options.Controls = None,
@@ -46,17 +48,24 @@ def check(
     """Measure targets now, all at once, and say whether they are reachable."""
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
+    from probe.cli.sources import known_services
     from probe.run import Pace
-    from probe.targets import TargetError, resolve
+    from probe.targets import TargetError, named, resolve
 
     files = load_config(config)
+    known = known_services(files.config)
     try:
-        found = resolve(targets, _shipped())
+        found = resolve(targets, known.services)
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
+    whole = named(targets, known.services)
+    if by_service and not whole:
+        raise Refusal("--services: none of the targets is a service; `probe targets list` shows them", Status.USAGE)
     job = _job(
         "check",
         found,
+        services=whole,
+        by_service=by_service,
         config=files.config,
         control=control,
         resolver=resolver,
@@ -69,6 +78,7 @@ def check(
         jitter=0.0,
         json=json,
         locate=locate,
+        recorded={"lists": known.name},
     )
     return carry_out(job)
 
@@ -111,6 +121,7 @@ def run(
         ),
     ] = None,
     json: options.Json = False,
+    by_service: options.Services = False,
     locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
@@ -126,11 +137,12 @@ def run(
 
     from probe.cli.session import carry_out
     from probe.cli.settings import database, is_scheduled, load_config
+    from probe.cli.sources import sources
     from probe.run import Pace
-    from probe.targets import targets_of
 
     files = load_config(config)
-    services = _chosen(services_of(targets), service)
+    chosen = sources(targets, files.config)
+    lists = chosen.of_services(service or [])
     pace = Pace(
         concurrency=concurrency or files.config.concurrency or _CONCURRENCY,
         rate=rate or files.config.rate or _RATE,
@@ -138,7 +150,9 @@ def run(
     )
     job = _job(
         "run",
-        targets_of(services),
+        lists.targets,
+        services=lists.services,
+        by_service=by_service,
         config=files.config,
         control=control,
         resolver=resolver,
@@ -151,6 +165,7 @@ def run(
         jitter=_JITTER,
         json=json,
         locate=locate,
+        recorded=chosen.settings,
         resume=resume,
     )
     allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
@@ -161,6 +176,8 @@ def _job(
     command: str,
     targets: tuple[Target, ...],
     *,
+    services: tuple[Service, ...],
+    by_service: bool,
     config: Config,
     control: list[str] | None,
     resolver: str | None,
@@ -173,6 +190,7 @@ def _job(
     jitter: float,
     json: bool,
     locate: bool,
+    recorded: Mapping[str, Any],
     resume: bool = False,
 ) -> Job:
     from probe.cli import settings
@@ -184,6 +202,8 @@ def _job(
     return Job(
         command=command,
         targets=targets,
+        services=tuple(service.need for service in services),
+        by_service=by_service,
         vantage=settings.vantage(config, known),
         controls=settings.controls(control or [], config),
         resolvers=settings.resolvers(resolver, config),
@@ -196,38 +216,6 @@ def _job(
         database=database,
         json=json,
         locate=locate,
+        settings=recorded,
         resume=resume,
     )
-
-
-def _shipped() -> tuple[Service, ...]:
-    from probe.targets import TargetListError, shipped
-
-    try:
-        return shipped()
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def services_of(paths: list[Path] | None) -> tuple[Service, ...]:
-    """The services of the lists that were named, or of the shipped ones."""
-    from probe.targets import TargetListError, load
-
-    if not paths:
-        return _shipped()
-    try:
-        return load(paths)
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def _chosen(services: tuple[Service, ...], wanted: list[str] | None) -> tuple[Service, ...]:
-    if not wanted:
-        return services
-    known = {service.id for service in services}
-    for name in wanted:
-        if name not in known:
-            raise Refusal(
-                f"--service {name}: no such service in the lists (known: {', '.join(sorted(known))})", Status.USAGE
-            )
-    return tuple(service for service in services if service.id in wanted)

@@ -25,6 +25,7 @@ def results(
     ] = None,
     since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (ISO 8601, UTC).")] = None,
     run: Annotated[str | None, typer.Option("--run", help="Of this run.")] = None,
+    services: options.Services = False,
     json: options.Json = False,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -32,10 +33,12 @@ def results(
     """Past verdicts, oldest first."""
     from rich.console import Console
 
-    from probe.form import dumps, result_json
-    from probe.report.terminal import result_line
+    from probe.form import dumps, result_json, service_verdict_json
+    from probe.report.terminal import past_service_line, result_line
     from probe.store import Filter
 
+    if services and target is not None:
+        raise Refusal("--services --target: a service as a whole is no target; leave one of them out", Status.USAGE)
     wanted = Filter(
         service=service,
         target=_target_name(target),
@@ -45,11 +48,15 @@ def results(
     )
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     with open_database(db, config) as store:
-        for result in store.results(wanted):
+        if services:
+            found = ((service_verdict_json(*each), past_service_line(*each)) for each in store.service_verdicts(wanted))
+        else:
+            found = ((result_json(each), result_line(each)) for each in store.results(wanted))
+        for row, line in found:
             if json:
-                print(dumps(result_json(result)))
+                print(dumps(row))
             else:
-                out.print(result_line(result))
+                out.print(line)
     return Status.OK
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probe.failure import Failure as F
 from probe.model import Experiment as X
@@ -58,6 +58,7 @@ FRAME = b'<html><head><title>403</title></head><body><iframe src="http://10.10.3
 COUNTED = b"<html><body>Blocked<script src=//mc.yandex.ru/watch/38740850></script></body></html>"
 TOLD = b"<html><body><p>Its page holds &lt;img src=//mc.yandex.ru/watch/38740850> and <a href=http://warning.rt.ru/>more</a>"
 LEADS_ON = b"<meta http-equiv=refresh content='0; url=http://warning.rt.ru/?id=1'>"
+OWN_ROOT = replace(HTTPS, roots=("public", "own"))
 HUMAN_TEST = {"title": "Just a moment...", "body": "waf", "length": 900, "headers": (("cf-mitigated", "challenge"),)}
 
 
@@ -274,6 +275,9 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.name_cut_elsewhere", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.CONNECTION_RESET, tries=2).then(X.NEUTRAL_GROUND).tcp(STUB, port=80).http(STUB, url="http://example.org/").tcp(STUB, port=80).http(STUB, failure=F.CONNECTION_RESET), [well_in_clear()], ("http",), "confirmed"),
     Golden("tls.trusted_interception", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="state", public=False).http(REAL), [well()], ("tls",), "likely"),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="another").http(REAL), [well()]),
+    # a root of the service's own is nobody's in between, though the machine may trust one of those as well
+    Golden("tls.verified_page", OWN_ROOT, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="another", public=False, root_sha256="own").http(REAL), [well()]),
+    Golden("tls.trusted_interception", OWN_ROOT, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="state", public=False, root_sha256="state").http(REAL), [well()], ("tls",), "likely"),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL2).tcp(REAL2).tls(REAL2, leaf="another", public=False).http(REAL2), [well()]),
     Golden("throttling.slow_by_name", HTTPS, reached().transfer(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 0.1), [reached().transfer(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
     Golden("throttling.slow_by_name", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True, tries=2).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 16_384, 0.1, frozen=True).then(X.OTHER_SERVER_NAME).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME).transfer(REAL, 90_000, 0.1), [reached().transfer(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),

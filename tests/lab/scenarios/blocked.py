@@ -94,6 +94,18 @@ def _hop(method: str, id: str, number: int, spec: Spec) -> Scenario:
     return blocked(method, id, whole, f"http://{first}/")
 
 
+def _private_ca(id: str, number: int, shown: Certificate) -> Scenario:
+    """A service with a root of its own; somebody on the way shows a certificate of another, with its root."""
+    name, false = f"{id}.example", at(number + 1)
+    sites = (
+        https(name, at(number), certificate=Certificate.OWN_ROOT),
+        Site(name=name, addresses=(false,), certificate=shown, published=False),
+    )
+    rule = Rule(when=To(addresses=(at(number),), port=443), do=Redirect(address=false))
+    spec = Spec(sites=sites, rules=(rule,))
+    return blocked("tls", id, spec, f"https://{name}/", confidence="confirmed", own_root=True)
+
+
 BLOCKED: tuple[Scenario, ...] = (
     # by the name
     _lie("dns-nxdomain", 50, Answer.NXDOMAIN),
@@ -235,6 +247,8 @@ BLOCKED: tuple[Scenario, ...] = (
         "https://tls-mitm.example/",
         confidence="confirmed",
     ),
+    _private_ca("tls-mitm-private-ca", 47, Certificate.ANOTHER_ROOT),
+    _private_ca("tls-mitm-private-ca-trusted", 44, Certificate.STATE),
     blocked(
         "tls",
         "tls-mitm-trusted",

@@ -175,7 +175,7 @@ def test_a_bundle_that_has_expired_gives_way_to_the_shipped_lists(volunteer: Vol
     volunteer.installed.parent.mkdir(parents=True)
     volunteer.installed.write_bytes(expired(volunteer.home))
     done = volunteer.run("targets", "list")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == sorted(SHIPPED)
+    assert sorted(line.split()[0] for line in done.stdout.splitlines()) == sorted(SHIPPED)
     assert len(done.stderr.splitlines()) == 1
     assert "version 3 has expired" in done.stderr
     found = {finding["name"]: finding for finding in alone.read(volunteer.run("doctor", "--json"))}
@@ -188,7 +188,7 @@ def test_without_the_key_a_bundle_is_not_used(desk: Path, volunteer: Volunteer) 
     assert volunteer.run("targets", "update", make(desk, "b")).returncode == 0
     assert volunteer.listed() == ["chat", "mail"]
     done = alone.run(volunteer.home, "targets", "list")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == sorted(SHIPPED)
+    assert sorted(line.split()[0] for line in done.stdout.splitlines()) == sorted(SHIPPED)
     assert "no key is set" in done.stderr
 
 

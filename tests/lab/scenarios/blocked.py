@@ -248,7 +248,7 @@ BLOCKED: tuple[Scenario, ...] = (
         confidence="confirmed",
     ),
     _private_ca("tls-mitm-private-ca", 47, Certificate.ANOTHER_ROOT),
-    _private_ca("tls-mitm-private-ca-trusted", 44, Certificate.STATE),
+    _private_ca("tls-mitm-private-ca-trusted", 117, Certificate.STATE),
     blocked(
         "tls",
         "tls-mitm-trusted",

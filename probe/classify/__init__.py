@@ -6,6 +6,7 @@ from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
 from probe.classify.fingerprint_files import FingerprintError
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.classify.ground import Ground
+from probe.classify.host import is_ghost
 from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
@@ -33,6 +34,7 @@ __all__ = [
     "addresses_in_doubt",
     "classify",
     "clock",
+    "is_ghost",
     "is_slowed",
     "judge",
     "located",

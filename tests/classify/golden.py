@@ -15,6 +15,7 @@ from tests.classify.stories import (
     CLOCK_WRONG,
     CONTROL,
     FORGED,
+    HERE,
     HTTP,
     HTTPS,
     INTERCEPTS,
@@ -46,6 +47,7 @@ from tests.classify.stories import (
 )
 
 OWN, OTHER, CLOUD = 64500, 64501, 16509
+DENIES = Host(online=True, resolver_rewrites_nxdomain=False)
 BLOCK_PAGE = {"title": "Доступ ограничен", "body": "stub", "length": 900, "headers": (("server", "nginx"),)}
 STUB_AT = "95.167.13.50"
 """A block address of a Russian provider that is shipped."""
@@ -285,6 +287,13 @@ GOLDEN: tuple[Golden, ...] = (
     # a slow line is slow whatever the name is
     Golden("tls.verified_page", HTTPS, reached().transfer(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 5.9), [reached().transfer(REAL, 90_000, 0.1)]),
     Golden("http.no_page", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True), [reached().transfer(REAL, 90_000, 0.1)]),
+    Golden("dns.ghost", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)], ("dns",), "likely", host=DENIES),
+    # a cache may still hold a name that has just died, but none that nobody has asked for
+    Golden("dns.fails_everywhere", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(failure=F.DNS_NXDOMAIN), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)], host=DENIES),
+    Golden("dns.fails_everywhere", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)]),
+    Golden("tls.verified_page", HTTPS, Saw().dns(STUB, asn=HERE.asn).tcp(STUB).tls(STUB).http(STUB), [Saw().dns(REAL, asn=OWN).tcp(REAL).tls(REAL).http(REAL)], notes=("dns.interception",)),
+    Golden("tls.verified_page", HTTPS, Saw().dns(STUB, asn=OTHER).tcp(STUB).tls(STUB).http(STUB), [Saw().dns(REAL, asn=OWN).tcp(REAL).tls(REAL).http(REAL)]),
+    Golden("http.known_block_page", HTTP, well_in_clear(title="Block-System", body="stub"), [], ("http",), "confirmed", host=PORTAL),
     Golden("host.impatient", HTTPS, Saw(waited=0.3).dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2), [well()]),
     Golden("dns.nxdomain", HTTPS, Saw(waited=0.3).dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, F.GENERIC_TIMEOUT), [well()], ("dns",), "likely"),
     Golden("dns.a_forged", HTTPS, Saw().dns("10.0.0.1").dns(REAL6, kind="AAAA").tcp(REAL6).tls(REAL6).http(REAL6), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),

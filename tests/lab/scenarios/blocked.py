@@ -169,6 +169,13 @@ BLOCKED: tuple[Scenario, ...] = (
     ),
     blocked(
         "dns",
+        "dns-ghost-unlisted",
+        Spec(sites=BLOCK_SITES, lies=(Lie(name="dns-ghost-unlisted.example", addresses=(BLOCK_HOST,)),)),
+        "http://dns-ghost-unlisted.example/",
+        reason="dns.ghost",
+    ),
+    blocked(
+        "dns",
         "dns-true-over-tls",
         Spec(
             sites=(https("dns-true-over-tls.example", at(69)),),

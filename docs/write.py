@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from probe.classify import NOTES, RULES, RULES_VERSION, Fingerprint
+from probe.classify import NOTES, RULES, RULES_VERSION, STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, Fingerprint
 from probe.classify.fingerprint_files import KEYS, SIGNS
 from probe.classify.fingerprint_files import shipped as shipped_fingerprints
 from probe.classify.fingerprints import Scope, Weight
@@ -27,7 +27,7 @@ DOCS = ROOT / "docs"
 VERBS = (
     "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
     "targets add", "targets health", "targets update", "targets bundle", "fingerprints list", "fingerprints test",
-    "control serve", "doctor",
+    "control serve", "register import", "register list", "register lookup", "doctor",
 )  # fmt: skip
 
 
@@ -55,6 +55,22 @@ def rules() -> Iterator[str]:
     for note in NOTES:
         beside = ", ".join(outcome for outcome in Outcome if outcome in note.outcomes)
         yield f"| `{note.code}` | {beside} | {note.text} |"
+    yield ""
+    yield f"## App stores, version {STORE_RULES_VERSION}"
+    yield "What follows for an app in a country, from `probe/classify/stores.py`: no verdict, and no part of one"
+    yield "([stores.md](stores.md)). The first that holds decides."
+    yield ""
+    yield "| code | listing | what is said |"
+    yield "|---|---|---|"
+    for each in STORE_RULES:
+        yield f"| `{each.code}` | {each.listing} | {each.text} |"
+    yield ""
+    yield "Why an answer is not read, where it is not a rule above that kept it from coming through:"
+    yield ""
+    yield "| code | what is said |"
+    yield "|---|---|"
+    for code, text in STORE_PROBLEMS.items():
+        yield f"| `{code}` | {text} |"
 
 
 def cli() -> Iterator[str]:
@@ -100,6 +116,12 @@ _RECORDS: dict[str, tuple[str, ...]] = {
     "verdict": ("Verdict",),
     "reason": ("Reason",),
     "service_verdict": ("ServiceVerdict",),
+    "store_measurement": ("Measurement",),
+    "store_observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
+    "listing": ("StoreCheck", "Reason"),
+    "listing_question": ("Question", "Reason"),
+    "register": ("Register",),
+    "register_entry": ("Entry",),
 }
 # Columns that only the database has.
 _OF_THE_STORE: dict[str, str] = {
@@ -123,6 +145,17 @@ _OF_THE_STORE: dict[str, str] = {
     "body.compressed": "the body, as zlib writes it (RFC 1950)",
     "certificate.sha256": "of the certificate; `observation.certificates` names it",
     "certificate.der": "the certificate, DER",
+    "store_measurement.title": "a label: target and time",
+    "store_observation.step": "the same words as in `observation`",
+    "listing.id": "number of the row",
+    "listing.title": "a label: service, store, country, listing",
+    "listing.made_at": "when the rules were applied, UTC",
+    "listing_question.number": "1 for the question about the country in question",
+    "register.id": "number of the row",
+    "register.process": "of an import that goes on, as in `run`; else empty",
+    "register_key.key": "a name, a wildcard, a page, an address or a prefix, in the spelling of `target`",
+    "register_key.beside": "1 for what only stands in the entry beside what it lists",
+    "register_key.line": "of `register_entry`",
 }
 _KINDS = {str: "text", int: "integer", float: "real", tuple: "JSON text", bytes: "blob", bool: "0 or 1"}
 
@@ -176,7 +209,7 @@ def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
 def _field_meanings(module: str) -> dict[str, str]:
     """The docstring that follows each field of a module's records, and each word of its lists, by `Record.field`."""
     meanings: dict[str, str] = {}
-    files = [ROOT / "probe" / name for name in ("host.py", module)]
+    files = [ROOT / "probe" / name for name in ("host.py", "register.py", "storefront.py", module)]
     for record in [each for file in files for each in ast.parse(file.read_text(encoding="utf-8")).body]:
         if not isinstance(record, ast.ClassDef):
             continue

@@ -17,6 +17,7 @@ from probe.model import (
     Experiment,
     Measurement,
     Observation,
+    Reason,
     Result,
     Run,
     Service,
@@ -25,7 +26,9 @@ from probe.model import (
     Verdict,
     detail_columns,
 )
+from probe.register import Register, Standing
 from probe.service import ServiceVerdict
+from probe.storefront import StoreCheck
 
 # The columns every observation has, but for `step`, with the types they are read as.
 _COMMON: dict[str, Any] = {
@@ -115,10 +118,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "outcome": verdict.outcome.value,
         "methods": [method.value for method in verdict.methods],
         "confidence": verdict.confidence.value if verdict.confidence else None,
-        "reasons": [
-            {"code": reason.code, "text": reason.text, "observations": list(reason.observations)}
-            for reason in verdict.reasons
-        ],
+        "reasons": [_reason_json(reason) for reason in verdict.reasons],
         "rules_version": verdict.rules_version,
         "controls": list(verdict.controls),
     }
@@ -197,6 +197,7 @@ def service_json(service: Service) -> dict[str, Any]:
         "retired_reason": service.retired_reason,
         "all_of": [role.value for role in service.all_of],
         "any_of": [role.value for role in service.any_of],
+        "app": {"apple": service.app.apple, "google": service.app.google} if service.app else None,
         "targets": [
             {
                 "target": endpoint.target.name,
@@ -213,3 +214,68 @@ def service_json(service: Service) -> dict[str, Any]:
         ],
         "unmeasured": [msgspec.to_builtins(each) for each in service.unmeasured],
     }
+
+
+def register_json(register: Register) -> dict[str, Any]:
+    """A register of blocked resources."""
+    return {
+        "register": register.name,
+        "country": register.country,
+        "form": register.form,
+        "source": register.source,
+        "updated_at": time_text(register.updated_at) if register.updated_at else None,
+        "imported_at": time_text(register.imported_at) if register.imported_at else None,
+        "entries": register.entries,
+        "damaged": register.damaged,
+    }
+
+
+def standing_json(standing: Standing) -> dict[str, Any]:
+    """How a target stands in a register."""
+    register, entry = standing.register, standing.entry
+    return {
+        "register": register.name,
+        "country": register.country,
+        "as_of": time_text(register.as_of) if register.as_of else None,
+        "listed": standing.listed,
+        "by": standing.by.value if standing.by else None,
+        "key": standing.key,
+        "since": entry.date.isoformat() if entry and entry.date else None,
+        "authority": entry.authority if entry else None,
+        "decision": entry.decision if entry else None,
+        "line": entry.line if entry else None,
+    }
+
+
+def store_check_json(check: StoreCheck) -> dict[str, Any]:
+    """What was found of an app in a store: a line of its own kind, which has no outcome."""
+    here = check.questions[0].measurement
+    return {
+        "kind": "store",
+        "run_id": here.run_id,
+        "service": check.service,
+        "store": check.store.value,
+        "app": check.app,
+        "country": check.country,
+        "listing": check.listing.value,
+        "reasons": [_reason_json(reason) for reason in check.reasons],
+        "rules_version": check.rules_version,
+        "vantage": vantage_json(here.vantage),
+        "started_at": time_text(here.started_at),
+        "questions": [
+            {
+                "country": question.country,
+                "app": question.app,
+                "said": question.said.value,
+                "reason": _reason_json(question.reason) if question.reason else None,
+                **{key: row[key] for key in ("measurement_id", "target", "started_at", "runtime")},
+                "observations": [observation_json(each) for each in question.measurement.observations],
+            }
+            for question in check.questions
+            for row in (measurement_json(question.measurement),)
+        ],
+    }
+
+
+def _reason_json(reason: Reason) -> dict[str, Any]:
+    return {"code": reason.code, "text": reason.text, "observations": list(reason.observations)}

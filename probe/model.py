@@ -22,6 +22,7 @@ __all__ = [
     "PUBLIC",
     "SECURE",
     "STEP_OF",
+    "App",
     "Certainty",
     "Confidence",
     "Detail",
@@ -113,6 +114,16 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A service's app, by its public id in each store."""
+
+    apple: int | None = None
+    """The track id in Apple's store."""
+    google: str | None = None
+    """The package in Google's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """A messaging service, described by one file in `targets/`."""
 
@@ -130,6 +141,7 @@ class Service:
     unmeasured: tuple[Unmeasured, ...] = ()
     retired: date | None = None
     retired_reason: str | None = None
+    app: App | None = None
 
     @property
     def need(self) -> Need:

@@ -14,12 +14,16 @@ from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import clock, plain
 from probe.classify.service import judge
 from probe.classify.speed import is_slowed
+from probe.classify.stores import STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, heard, judge_listing
 from probe.classify.turning import what_would_change
 
 __all__ = [
     "NOTES",
     "RULES",
     "RULES_VERSION",
+    "STORE_PROBLEMS",
+    "STORE_RULES",
+    "STORE_RULES_VERSION",
     "Case",
     "Fingerprint",
     "FingerprintError",
@@ -34,9 +38,11 @@ __all__ = [
     "addresses_in_doubt",
     "classify",
     "clock",
+    "heard",
     "is_ghost",
     "is_slowed",
     "judge",
+    "judge_listing",
     "located",
     "location_of",
     "plain",

@@ -48,6 +48,7 @@ def show(
     from probe.cli.settings import load_config
     from probe.cli.sources import sources
     from probe.form import dumps, service_json
+    from probe.storefront import apps_of
 
     services = sources(targets, load_config(config).config).lists.services
     found = next((each for each in services if each.id == service.lower()), None)
@@ -63,6 +64,8 @@ def show(
     for name, roles in (("all of", found.all_of), ("any of", found.any_of)):
         if roles:
             print(f"works when {name} these do: {', '.join(roles)}")
+    if found.app:
+        print(f"app: {', '.join(f'{store} {app}' for store, app in apps_of(found.app).items())}")
     for endpoint in found.endpoints:
         target, own = endpoint.target, ", root of its own" if endpoint.target.roots else ""
         known = f"{endpoint.purpose}{own} [{endpoint.source}]"

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from probe import __version__
-from probe.cli import control, doctor, fingerprints, importing, judging, lists, measuring, records
+from probe.cli import control, doctor, fingerprints, importing, judging, lists, measuring, records, registers
 from probe.cli.errors import Refusal, Status
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(lists.app, name="targets")
 app.add_typer(fingerprints.app, name="fingerprints")
 app.add_typer(control.app, name="control")
+app.add_typer(registers.app, name="register")
 
 
 def main() -> None:

@@ -12,6 +12,9 @@ from probe.cli import options
 from probe.cli.errors import Refusal, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from probe.cli.app_stores import StoresJob
     from probe.cli.session import Job
     from probe.cli.settings import Config
     from probe.model import Service, Target
@@ -35,6 +38,9 @@ def check(
     json: options.Json = False,
     by_service: options.Services = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
+    lists: options.Lists = None,
+    stores: options.Stores = False,
+    country: options.Country = None,
     locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
@@ -46,21 +52,25 @@ def check(
     config: options.ConfigFile = None,
 ) -> int:
     """Measure targets now, all at once, and say whether they are reachable."""
+    from dataclasses import replace
+
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
-    from probe.cli.sources import known_services
+    from probe.cli.sources import known_services, sources
     from probe.run import Pace
     from probe.targets import TargetError, named, resolve
 
     files = load_config(config)
     known = known_services(files.config)
+    services = sources(lists, files.config).lists.services if lists else known.services
     try:
-        found = resolve(targets, known.services)
+        found = resolve(targets, services)
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
-    whole = named(targets, known.services)
+    whole = named(targets, services)
     if by_service and not whole:
         raise Refusal("--services: none of the targets is a service; `probe targets list` shows them", Status.USAGE)
+    asked = _stores(stores, country, found, services, files.config)
     job = _job(
         "check",
         found,
@@ -80,7 +90,30 @@ def check(
         locate=locate,
         recorded={"lists": known.name},
     )
-    return carry_out(job)
+    return carry_out(replace(job, stores=asked))
+
+
+def _stores(
+    wanted: bool, country: str | None, targets: Sequence[Target], services: Sequence[Service], config: Config
+) -> StoresJob | None:
+    """What the app stores are to be asked; None where the user did not say so."""
+    from probe.cli.app_stores import stores_job
+    from probe.country import country as code_of
+
+    if not wanted:
+        if country is not None:
+            raise Refusal("--country goes with --stores", Status.USAGE)
+        return None
+    if country is None:
+        raise Refusal("--stores: name the country whose stores are asked about, as in --country RU", Status.USAGE)
+    try:
+        code = code_of(country)
+    except ValueError as error:
+        raise Refusal(f"--country: {error}", Status.USAGE) from None
+    job = stores_job(targets, services, code, config.stores)
+    if not job.apps:
+        typer.echo("probe: --stores: no service of these targets has an [app] in its list: no store is asked", err=True)
+    return job
 
 
 def run(

@@ -63,6 +63,16 @@ Locate = Annotated[
         " connections more, and records the routers on the path by address, but none of your own network.",
     ),
 ]
+Stores = Annotated[
+    bool,
+    typer.Option(
+        "--stores", help="Ask the app stores, too, whether they list the apps of these services; needs --country."
+    ),
+]
+Country = Annotated[
+    str | None,
+    typer.Option("--country", help="The country whose app stores are asked about, two letters.", show_default=False),
+]
 Lists = Annotated[
     list[Path] | None,
     typer.Option(

@@ -13,8 +13,11 @@ from probe.cli.errors import Refusal, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from probe.model import Measurement
-    from probe.store import Store
+    from rich.console import Console
+
+    from probe.model import Measurement, Result
+    from probe.register import Standing
+    from probe.store import Filter, Registers, Store
 
 
 def results(
@@ -26,15 +29,19 @@ def results(
     since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (ISO 8601, UTC).")] = None,
     run: Annotated[str | None, typer.Option("--run", help="Of this run.")] = None,
     services: options.Services = False,
+    stores: Annotated[
+        bool, typer.Option("--stores", help="What was found in app stores, in place of the verdicts.")
+    ] = False,
     json: options.Json = False,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
-    """Past verdicts, oldest first."""
+    """Past verdicts, oldest first; where registers are in the database, with what they say beside each."""
     from rich.console import Console
 
-    from probe.form import dumps, result_json, service_verdict_json
-    from probe.report.terminal import past_service_line, result_line
+    from probe.form import dumps, result_json, standing_json
+    from probe.report.registers import beside_verdict
+    from probe.report.terminal import result_line
     from probe.store import Filter
 
     if services and target is not None:
@@ -47,15 +54,48 @@ def results(
         run_id=run,
     )
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-    with open_database(db, config) as store:
-        if services:
-            found = ((service_verdict_json(*each), past_service_line(*each)) for each in store.service_verdicts(wanted))
-        else:
-            found = ((result_json(each), result_line(each)) for each in store.results(wanted))
-        for row, line in found:
+    if stores:
+        return _show_stores(wanted, out, json=json, db=db, config=config)
+    if services:
+        return _show_services(wanted, out, json=json, db=db, config=config)
+    with open_database(db, config) as store, store.registers() as registers:
+        for result in store.results(wanted):
+            standings = _standings(registers, result)
             if json:
-                print(dumps(row))
+                beside = {"registers": [standing_json(each) for each in standings]} if registers.all else {}
+                print(dumps({**result_json(result), **beside}))
+                continue
+            out.print(result_line(result))
+            for line in beside_verdict(result, standings):
+                out.print(f"{'':21}{line}")
+    return Status.OK
+
+
+def _show_services(wanted: Filter, out: Console, *, json: bool, db: Path | None, config: Path | None) -> int:
+    from probe.form import dumps, service_verdict_json
+    from probe.report.terminal import past_service_line
+
+    with open_database(db, config) as store:
+        for each in store.service_verdicts(wanted):
+            if json:
+                print(dumps(service_verdict_json(*each)))
             else:
+                out.print(past_service_line(*each))
+    return Status.OK
+
+
+def _show_stores(wanted: Filter, out: Console, *, json: bool, db: Path | None, config: Path | None) -> int:
+    from probe.form import dumps, store_check_json
+    from probe.report.stores import store_lines
+
+    if wanted.target or wanted.outcome:
+        raise Refusal("--stores goes with --service, --since and --run only: a listing has no target", Status.USAGE)
+    with open_database(db, config) as store:
+        for check in store.store_checks(wanted):
+            if json:
+                print(dumps(store_check_json(check)))
+                continue
+            for line in store_lines(check):
                 out.print(line)
     return Status.OK
 
@@ -67,19 +107,28 @@ def explain(
     config: options.ConfigFile = None,
 ) -> int:
     """The evidence behind one verdict, step by step."""
-    from probe.form import dumps, explain_json
+    from probe.form import dumps, explain_json, standing_json
     from probe.report.explanation import explain_lines
+    from probe.report.registers import beside_verdict
     from probe.store import StoreError
 
-    with open_database(db, config) as store:
+    with open_database(db, config) as store, store.registers() as registers:
         try:
             result = store.result(measurement)
         except StoreError as error:
             raise Refusal(str(error), Status.USAGE) from None
+        standings = _standings(registers, result)
     if json:
-        print(dumps({**explain_json(result), "location": _location(result.measurement)}))
-    else:
-        print("\n".join(explain_lines(result)))
+        beside = {
+            "location": _location(result.measurement),
+            "registers": [standing_json(each) for each in standings],
+        }
+        print(dumps({**explain_json(result), **beside}))
+        return Status.OK
+    print("\n".join(explain_lines(result)))
+    if standings:
+        print("\nOfficial registers, which are no part of the verdict:")
+        print("\n".join(f"  {line}" for line in beside_verdict(result, standings)))
     return Status.OK
 
 
@@ -92,6 +141,16 @@ def _location(measurement: Measurement) -> dict[str, Any] | None:
         return None
     hops = {"after": place.after, "by": place.by, "end": place.end}
     return {"manner": place.manner.value, **hops, "text": located(measurement)}
+
+
+def _standings(registers: Registers, result: Result) -> tuple[Standing, ...]:
+    """How the target of a result stands in the registers of the country that it was measured in; in all of them where
+    that is not known."""
+    from probe.register import resolved, wanted
+
+    here = result.measurement
+    country = here.vantage.country if here.vantage.country != "ZZ" else None
+    return registers.standings(wanted(here.target, resolved([here, *result.controls])), country)
 
 
 def open_database(db: Path | None, config: Path | None) -> Store:

@@ -19,15 +19,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from probe import __version__
 from probe.address import parse
 from probe.classify import Fingerprints, Ground, classify, judge, rules_version
+from probe.cli.app_stores import StoresJob, ask_stores
 from probe.cli.errors import Refusal, Status
 from probe.cli.recorder import Recorder
 from probe.control import clients_of
-from probe.form import dumps, result_json, service_verdict_json
+from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage, Verdict
 from probe.networks import Networks, NetworksError
 from probe.plan import Task, plan
 from probe.report.host import trouble
+from probe.report.stores import store_lines
 from probe.report.terminal import service_line, summary, verdict_lines
 from probe.run import Pace, Runner, unless
 from probe.service import Need, ServiceVerdict
@@ -35,6 +37,7 @@ from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
 from probe.steps.network import Network, Resolver, SecureResolver, Timeouts
 from probe.store import Store, StoreError, Writer, process_token
+from probe.storefront import StoreCheck
 
 _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
 
@@ -79,6 +82,8 @@ class Job:
     """Nobody is there: a timer started it."""
     allow_vpn: bool = False
     """Measure all the same where the way out is a VPN."""
+    stores: StoresJob | None = None
+    """The app stores are asked about these apps, when the targets are measured; `None`: no store is."""
 
 
 @dataclass(slots=True)
@@ -123,6 +128,14 @@ class Session:
                 self.out.print()
             for verdict in verdicts:
                 self.out.print(service_line(verdict))
+
+    def show_store(self, check: StoreCheck) -> None:
+        """Prints what was found in an app store, which is no verdict."""
+        if self.job.json:
+            print(dumps(store_check_json(check)), flush=True)
+            return
+        for line in store_lines(check):
+            self.out.print(line)
 
     def status(self) -> Status:
         """What the process exits with (contract, Exit status)."""
@@ -293,6 +306,12 @@ async def _measure(
             recorder = Recorder(run_id=run.id, ground=ground, store=store, writer=writer)
         advance = stack.enter_context(_progress(session, len(tasks)))
         desk = Desk(session=session, recorder=recorder, advance=advance)
+
+        async def take_store(check: StoreCheck) -> None:
+            if store is not None:
+                await asyncio.to_thread(store.add_store_check, check)
+            session.show_store(check)
+
         runner = Runner(
             run_id=run.id,
             vantage=job.vantage,
@@ -308,6 +327,8 @@ async def _measure(
         finished = await runner.run(tasks)
         if recorder is not None:
             await recorder.note_host()
+        if finished and job.stores is not None:
+            finished = await ask_stores(job.stores, runner, take_store)
     for problem in dict.fromkeys(problem for client in clients for problem in client.problems):
         session.err.print(f"control: {problem}")
     return finished

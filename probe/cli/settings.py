@@ -54,6 +54,13 @@ class TargetsTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     url: str | None = None
 
 
+class StoresTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[stores]`: where the app stores' public listings are, in place of their own addresses."""
+
+    apple: str | None = None
+    google: str | None = None
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration file, `probe.toml`."""
 
@@ -70,6 +77,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     vantage: VantageTable = VantageTable()
     networks: NetworksTable = NetworksTable()
     targets: TargetsTable = TargetsTable()
+    stores: StoresTable = StoresTable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

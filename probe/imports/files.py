@@ -37,6 +37,35 @@ class Record:
     problem: str | None = None
 
 
+def lines(path: Path, longest: int) -> Iterator[bytes | None]:
+    """The lines of a file in their order, with their ends; None for one that is longer than `longest` bytes.
+
+    Raises UnreadableError for what is no text, and, at the line where it happens, for a file that breaks off or goes on
+    for ever.
+    """
+    number = 0
+    try:
+        with path.open("rb") as raw:
+            file = _unpacked(raw)
+            if b"\x00" in file.peek(_HEAD)[:_HEAD]:
+                raise UnreadableError(f"{path}: not a text file")
+            total = 0
+            while line := file.readline(longest + 1):
+                number += 1
+                total += len(line)
+                if len(line) > longest:
+                    total += _skip_line(file, LONGEST_FILE - total)
+                    yield None
+                else:
+                    yield line
+                if total > LONGEST_FILE:
+                    raise UnreadableError(f"{path}: holds over {LONGEST_FILE >> 30} GiB")
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (EOFError, zlib.error) as error:
+        raise UnreadableError(f"{path}: not a whole gzip file, it breaks off after line {number}: {error}") from None
+
+
 def records(path: Path) -> Iterator[Record]:
     """The records of a file in their order; blank lines are left out.
 
@@ -46,8 +75,7 @@ def records(path: Path) -> Iterator[Record]:
     try:
         with path.open("rb") as raw:
             file = _unpacked(raw)
-            head = file.peek(_HEAD)[:_HEAD] if isinstance(file, io.BufferedReader) else b""
-            if b"\x00" in head:
+            if b"\x00" in file.peek(_HEAD)[:_HEAD]:
                 raise UnreadableError(f"{path}: not a text file, so no OONI measurements")
             yield from _records(file)
     except OSError as error:
@@ -56,10 +84,10 @@ def records(path: Path) -> Iterator[Record]:
         raise UnreadableError(f"{path}: not a whole gzip file: {error}") from None
 
 
-def _unpacked(raw: io.BufferedReader) -> BinaryIO:
+def _unpacked(raw: io.BufferedReader) -> io.BufferedReader:
     if raw.peek(2)[:2] != _GZIP:
         return raw
-    return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw))))
+    return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=raw)))
 
 
 def _records(file: BinaryIO) -> Iterator[Record]:

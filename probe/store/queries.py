@@ -20,6 +20,7 @@ from probe.service import ServiceVerdict
 from probe.store import rows
 from probe.store.problem import StoreError
 from probe.store.process import is_alive
+from probe.storefront import StoreCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,14 @@ _CONTROLS = _MEASUREMENT.format(
     more="",
     join="""JOIN comparison ON comparison.control_measurement_id = measurement.id
     WHERE comparison.measurement_id = ? ORDER BY comparison.number""",
+)
+_QUESTIONS = _MEASUREMENT.format(
+    table="store_measurement",
+    run_id="measurement.run_id",
+    more=""", question.country AS asked_country, question.app, question.said,
+           question.code, question.text, question.observations""",
+    join="""JOIN listing_question AS question ON question.store_measurement_id = measurement.id
+    WHERE question.listing_id = ? ORDER BY question.number""",
 )
 _CONDITIONS = {
     "service": "target.service = :service",
@@ -142,6 +151,19 @@ def runs(connection: sqlite3.Connection) -> Iterator[Run]:
     """Every run, oldest first."""
     for row in connection.execute("SELECT * FROM run ORDER BY started_at, id"):
         yield rows.run_from_row(row, _vantage(connection, row["vantage_id"]))
+
+
+def store_checks(connection: sqlite3.Connection, wanted: Filter) -> Iterator[StoreCheck]:
+    """What was found of apps in stores, oldest first."""
+    sql = """SELECT * FROM listing WHERE ifnull(service = :service, :service IS NULL)
+             AND ifnull(run_id = :run_id, :run_id IS NULL) AND ifnull(made_at >= :since, :since IS NULL) ORDER BY id"""
+    since = time_text(wanted.since) if wanted.since else None
+    for row in connection.execute(sql, {"service": wanted.service, "run_id": wanted.run_id, "since": since}):
+        questions = tuple(
+            rows.question_from_row(each, _measurement(connection, "store_observation", each, with_bodies=False))
+            for each in connection.execute(_QUESTIONS, (row["id"],)).fetchall()
+        )
+        yield rows.listing_from_row(row, questions)
 
 
 def run(connection: sqlite3.Connection, run_id: str) -> Run:

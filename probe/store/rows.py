@@ -34,6 +34,7 @@ from probe.model import (
 )
 from probe.service import Need, RoleVerdict, ServiceVerdict
 from probe.store.schema import DETAIL_COLUMNS, OBSERVATION_COLUMNS
+from probe.storefront import AppStore, Listing, Question, Said, StoreCheck
 
 Row = Mapping[str, Any] | sqlite3.Row
 
@@ -207,17 +208,70 @@ def service_verdict_from_row(row: Row) -> ServiceVerdict:
 
 
 def reason_row(verdict_id: int, number: int, reason: Reason) -> dict[str, Any]:
-    return {
-        "verdict_id": verdict_id,
-        "number": number,
-        "code": reason.code,
-        "text": reason.text,
-        "observations": dumps(reason.observations),
-    }
+    return {"verdict_id": verdict_id, "number": number, **_reason_columns(reason)}
 
 
 def reason_from_row(row: Row) -> Reason:
     return Reason(code=row["code"], text=row["text"], observations=tuple(msgspec.json.decode(row["observations"])))
+
+
+def listing_row(check: StoreCheck, made_at: str) -> dict[str, Any]:
+    return {
+        "title": f"{check.service} in {check.store.value}, {check.country}: {check.listing.value}",
+        "run_id": check.questions[0].measurement.run_id,
+        "service": check.service,
+        "store": check.store.value,
+        "app": check.app,
+        "country": check.country,
+        "listing": check.listing.value,
+        **_reason_columns(check.reason),
+        "rules_version": check.rules_version,
+        "made_at": made_at,
+    }
+
+
+def listing_from_row(row: Row, questions: tuple[Question, ...]) -> StoreCheck:
+    return StoreCheck(
+        service=row["service"],
+        store=AppStore(row["store"]),
+        app=row["app"],
+        country=row["country"],
+        listing=Listing(row["listing"]),
+        reason=reason_from_row(row),
+        questions=questions,
+        rules_version=row["rules_version"],
+    )
+
+
+def question_rows(check: StoreCheck, listing_id: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "listing_id": listing_id,
+            "number": number,
+            "country": question.country,
+            "app": question.app,
+            "said": question.said.value,
+            **_reason_columns(question.reason),
+            "store_measurement_id": question.measurement.id,
+        }
+        for number, question in enumerate(check.questions, start=1)
+    ]
+
+
+def question_from_row(row: Row, measurement: Measurement) -> Question:
+    return Question(
+        country=row["asked_country"],
+        app=row["app"],
+        said=Said(row["said"]),
+        reason=reason_from_row(row) if row["code"] else None,
+        measurement=measurement,
+    )
+
+
+def _reason_columns(reason: Reason | None) -> dict[str, Any]:
+    if reason is None:
+        return {"code": None, "text": None, "observations": None}
+    return {"code": reason.code, "text": reason.text, "observations": dumps(reason.observations)}
 
 
 def _place(vantage: Vantage) -> str:

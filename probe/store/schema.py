@@ -2,7 +2,8 @@
 
 Law: the columns of an observation are those of the model, derived and never spelled again. Lists are JSON text, times
 ISO 8601 UTC, durations seconds. A column called `name` or `title` is what a reader such as Datasette shows for a row.
-A control's rows have the shape of ours but tables of their own, so that nothing read as "measured here" was not.
+What a control saw and what an app store was asked have the shape of our rows but tables of their own, so that nothing
+is read as a check of a target that was none.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlite_utils import Database
 
 from probe.model import DETAILS, Certainty, Confidence, Outcome, ProtocolName, Scheme, StepName
 from probe.store.views import VIEWS
+from probe.storefront import AppStore, Listing, Said
 
 _COMMON: Mapping[str, type] = {
     "measurement_id": str,
@@ -63,6 +65,9 @@ class Table:
     words: Mapping[str, type[StrEnum]] | None = None
     indexes: tuple[tuple[str, ...], ...] = ()
     unique: tuple[str, ...] = ()
+    clustered: bool = False
+    """The rows stand in the order of the primary key, and have no other number: for tables of millions of rows that are
+    found by it alone."""
 
 
 def _measurement(*, of_a_run: bool) -> Table:
@@ -199,6 +204,87 @@ TABLES: Mapping[str, Table] = {
     ),
     "body": Table(columns={"sha256": str, "length": int, "compressed": bytes}, pk="sha256"),
     "certificate": Table(columns={"sha256": str, "der": bytes}, pk="sha256"),
+    "store_measurement": _measurement(of_a_run=True),
+    "store_observation": _observation("store_measurement"),
+    "listing": Table(
+        columns={
+            "id": int,
+            "title": str,
+            "run_id": str,
+            "service": str,
+            "store": str,
+            "app": str,
+            "country": str,
+            "listing": str,
+            "code": str,
+            "text": str,
+            "observations": str,
+            "rules_version": str,
+            "made_at": str,
+        },
+        nullable=("run_id",),
+        foreign_keys=(("run_id", "run", "id"),),
+        words={"store": AppStore, "listing": Listing},
+        indexes=(("run_id",), ("service",)),
+    ),
+    "listing_question": Table(
+        columns={
+            "listing_id": int,
+            "number": int,
+            "country": str,
+            "app": str,
+            "said": str,
+            "code": str,
+            "text": str,
+            "observations": str,
+            "store_measurement_id": str,
+        },
+        pk=("listing_id", "number"),
+        nullable=("code", "text", "observations"),
+        foreign_keys=(
+            ("listing_id", "listing", "id"),
+            ("store_measurement_id", "store_measurement", "id"),
+        ),
+        words={"said": Said},
+        indexes=(("store_measurement_id",),),
+    ),
+    "register": Table(
+        columns={
+            "id": int,
+            "name": str,
+            "country": str,
+            "form": str,
+            "source": str,
+            "updated_at": str,
+            "imported_at": str,
+            "entries": int,
+            "damaged": int,
+            "process": str,
+        },
+        nullable=("updated_at", "imported_at"),
+    ),
+    "register_entry": Table(
+        columns={
+            "register_id": int,
+            "line": int,
+            "kind": str,
+            "domain": str,
+            "url": str,
+            "authority": str,
+            "decision": str,
+            "date": str,
+        },
+        pk=("register_id", "line"),
+        nullable=("domain", "url", "authority", "decision", "date"),
+        foreign_keys=(("register_id", "register", "id"),),
+        clustered=True,
+    ),
+    "register_key": Table(
+        columns={"register_id": int, "key": str, "beside": bool, "line": int},
+        pk=("register_id", "key", "beside", "line"),
+        foreign_keys=(("register_id", "register", "id"),),
+        clustered=True,
+    ),
 }
 
 
@@ -233,4 +319,4 @@ def _table_sql(db: Database, name: str, table: Table) -> str:
     for column, words in (table.words or {}).items():
         allowed = ", ".join(f"'{word.value}'" for word in words)
         sql = sql.removesuffix(");").rstrip() + f",\n   CHECK ({column} IN ({allowed}))\n);"
-    return sql
+    return f"{sql.removesuffix(';')} WITHOUT ROWID;" if table.clustered else sql

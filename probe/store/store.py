@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlite_utils import Database
 
 from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
+from probe.register import Entry, Keys, Register
 from probe.service import ServiceVerdict
 from probe.store import health, queries, rows
 from probe.store.health import Unreached
@@ -27,7 +28,9 @@ from probe.store.migrations import transaction
 from probe.store.opening import open_database, reading
 from probe.store.problem import StoreError, refuse, told_plainly
 from probe.store.queries import Filter
+from probe.store.registers import Registers, replace_register
 from probe.store.schema import TABLES, unique_key
+from probe.storefront import StoreCheck
 
 
 class Store:
@@ -87,12 +90,12 @@ class Store:
 
         What a control measured, and each distinct body and certificate, is kept once however often it comes.
         """
-        bodies = self._compress_new(results)
+        bodies = self._compress_new(_measurements(results))
         with self._writing() as db:
             ids = _Ids(db)
             db.table("body").insert_all(bodies, ignore=True)
             for result in results:
-                _add_measurement(db, ids, result.measurement)
+                _add_measurement(db, ids, "measurement", result.measurement)
                 for number, control in enumerate(result.controls, start=1):
                     _add_control(db, ids, control)
                     _insert(
@@ -105,6 +108,24 @@ class Store:
                         },
                     )
             _add_verdicts(db, [result.verdict for result in results])
+
+    def add_store_check(self, check: StoreCheck) -> None:
+        """Records what an app store was asked, with every step, and what follows."""
+        asked = [question.measurement for question in check.questions]
+        bodies = self._compress_new(asked)
+        with self._writing() as db:
+            ids = _Ids(db)
+            db.table("body").insert_all(bodies, ignore=True)
+            for measurement in asked:
+                _add_measurement(db, ids, "store_measurement", measurement)
+            number = _insert(db, "listing", rows.listing_row(check, time_text(datetime.now(UTC)))).lastrowid
+            assert number is not None, "an insert that did not raise has a row"
+            db.table("listing_question").insert_all(rows.question_rows(check, number))
+
+    def store_checks(self, wanted: Filter) -> Iterator[StoreCheck]:
+        """What was found of apps in stores, oldest first; of the filter, service, run and moment count."""
+        with reading(self.path) as connection:
+            yield from queries.store_checks(connection, wanted)
 
     def add_verdicts(self, verdicts: Sequence[Verdict]) -> None:
         """Records new conclusions from old measurements. Each is its measurement's newest from now on, and takes the
@@ -177,6 +198,20 @@ class Store:
         with reading(self.path) as connection:
             yield from health.unreached(connection, days)
 
+    def replace_register(
+        self, register: Register, entries: Iterable[tuple[Entry, Keys]], damaged: Callable[[], int]
+    ) -> Register:
+        """Records a register in the place of that of the same name; gives it as it is recorded.
+
+        Whatever is raised meanwhile, a StoreError or what `entries` raises, leaves the old one as it was. `damaged` is
+        asked at the end for the number of lines that could not be read.
+        """
+        return replace_register(self.path, register, entries, damaged)
+
+    def registers(self) -> Registers:
+        """The registers, to be entered and looked into."""
+        return Registers(self.path)
+
     @contextmanager
     def _writing(self) -> Iterator[Database]:
         with self._lock, told_plainly(self.path):
@@ -185,10 +220,10 @@ class Store:
             with transaction(self._db):
                 yield self._db
 
-    def _compress_new(self, results: Iterable[Result]) -> list[dict[str, Any]]:
+    def _compress_new(self, measurements: Iterable[Measurement]) -> list[dict[str, Any]]:
         """Rows for the bodies that the file lacks. Done before the transaction, so that no other writer waits."""
         bodies: dict[str, bytes] = {}
-        for measurement in _measurements(results):
+        for measurement in measurements:
             bodies.update(measurement.bodies)
         if not bodies:
             return []
@@ -222,10 +257,11 @@ def _measurements(results: Iterable[Result]) -> Iterator[Measurement]:
         yield from result.controls
 
 
-def _add_measurement(db: Database, ids: _Ids, measurement: Measurement) -> None:
+def _add_measurement(db: Database, ids: _Ids, table: str, measurement: Measurement) -> None:
+    """One of ours: of a target, or of a question to an app store."""
     row = rows.measurement_row(measurement, ids.of(measurement.target), ids.of(measurement.vantage))
-    _insert(db, "measurement", {**row, "run_id": measurement.run_id})
-    _add_observed(db, "observation", measurement)
+    _insert(db, table, {**row, "run_id": measurement.run_id})
+    _add_observed(db, table.replace("measurement", "observation"), measurement)
 
 
 def _add_control(db: Database, ids: _Ids, control: Measurement) -> None:

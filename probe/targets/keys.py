@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from probe.model import DEFAULT_PORTS, PUBLIC, Certainty, ProtocolName, Role, Target
+from probe.model import DEFAULT_PORTS, PUBLIC, App, Certainty, ProtocolName, Role, Target
 from probe.targets.parse import parse_one
 
 _LONGEST_SHOWN = 60
@@ -110,6 +110,21 @@ def _page(value: Any) -> str:
     return _text(value)
 
 
+_PACKAGE = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII)
+
+
+def _app(value: Any) -> App:
+    known = ("apple", "google")
+    if not isinstance(value, dict) or not value or not set(value) <= set(known):
+        raise ValueError(f"must be a table with {' or '.join(known)}, or both")
+    apple, google = value.get("apple"), value.get("google")
+    if apple is not None and (type(apple) is not int or not 0 < apple < 1 << 53):
+        raise ValueError("apple must be the number that stands in the app's address, such as 123456789")
+    if google is not None and not (isinstance(google, str) and _PACKAGE.fullmatch(google) and len(google) <= 150):
+        raise ValueError('google must be the name of a package, such as "org.example.app"')
+    return App(apple=apple, google=google)
+
+
 SERVICE: Mapping[str, Key] = {
     "title": Key(True, _text),
     "operator": Key(True, _text),
@@ -120,6 +135,7 @@ SERVICE: Mapping[str, Key] = {
     "roots": Key(False, parse_roots),
     "retired": Key(False, _date),
     "retired_reason": Key(False, _text),
+    "app": Key(False, _app),
     "endpoint": Key(True, _tables("endpoint")),
     "unmeasured": Key(False, _tables("unmeasured")),
 }

@@ -153,6 +153,7 @@ class _Reading:
             unmeasured=tuple(Unmeasured(**each) for each in unmeasured),
             retired=values.get("retired"),
             retired_reason=values.get("retired_reason"),
+            app=values.get("app"),
         )
 
     def _endpoint(self, table: Mapping[str, Any], at: At) -> Endpoint | None:

@@ -15,7 +15,7 @@ LISTS = alone.ROOT / "targets"
 SHIPPED = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(LISTS.glob("*.toml"))}
 KEYS = {
     "service", "title", "operator", "homepage", "domains", "retired", "retired_reason", "all_of", "any_of", "targets",
-    "unmeasured",
+    "unmeasured", "app",
 }  # fmt: skip
 TARGET_KEYS = {"target", "role", "speaks", "purpose", "certainty", "source", "healthy", "roots", "retired"}
 

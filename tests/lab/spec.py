@@ -81,6 +81,8 @@ class Page:
     """Another text, length and cookie in every response."""
     delay: float = 0.0
     """Seconds before the first byte."""
+    body: str | None = None
+    """Instead of title, text and filling: this, to the letter."""
     ending: Ending | None = None
     """Instead of all that: what happens once the request was read."""
 

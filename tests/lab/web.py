@@ -224,6 +224,7 @@ async def render(page: Page) -> tuple[int, Headers, bytes]:
     changing = f"<p>{'news ' * (number % 97)}{number}</p>" if page.dynamic else ""
     body = f"<!doctype html><html><head><meta charset=utf-8>{title}</head><body>{page.text}{changing}".encode()
     body += b"." * page.size + b"</body></html>"
+    body = body if page.body is None else page.body.encode()
     headers = [(name.lower(), value) for name, value in page.headers]
     headers += [("location", page.location)] if page.location is not None else []
     headers += [("set-cookie", f"session{number}={number}; Path=/")] if page.dynamic else []

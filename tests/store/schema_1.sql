@@ -10,6 +10,15 @@ CREATE INDEX "idx_control_measurement_target_id"
 CREATE INDEX "idx_control_measurement_vantage_id"
     ON "control_measurement" ("vantage_id");
 
+CREATE INDEX "idx_listing_question_store_measurement_id"
+    ON "listing_question" ("store_measurement_id");
+
+CREATE INDEX "idx_listing_run_id"
+    ON "listing" ("run_id");
+
+CREATE INDEX "idx_listing_service"
+    ON "listing" ("service");
+
 CREATE INDEX "idx_measurement_run_id"
     ON "measurement" ("run_id");
 
@@ -30,6 +39,18 @@ CREATE INDEX "idx_service_verdict_service"
 
 CREATE INDEX "idx_service_verdict_vantage_id"
     ON "service_verdict" ("vantage_id");
+
+CREATE INDEX "idx_store_measurement_run_id"
+    ON "store_measurement" ("run_id");
+
+CREATE INDEX "idx_store_measurement_started_at"
+    ON "store_measurement" ("started_at");
+
+CREATE INDEX "idx_store_measurement_target_id"
+    ON "store_measurement" ("target_id");
+
+CREATE INDEX "idx_store_measurement_vantage_id"
+    ON "store_measurement" ("vantage_id");
 
 CREATE INDEX "idx_target_host"
     ON "target" ("host");
@@ -135,6 +156,38 @@ CREATE TABLE "control_observation" (
    CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic', 'greeting'))
 );
 
+CREATE TABLE "listing" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "title" TEXT NOT NULL,
+   "run_id" TEXT REFERENCES "run"("id"),
+   "service" TEXT NOT NULL,
+   "store" TEXT NOT NULL,
+   "app" TEXT NOT NULL,
+   "country" TEXT NOT NULL,
+   "listing" TEXT NOT NULL,
+   "code" TEXT NOT NULL,
+   "text" TEXT NOT NULL,
+   "observations" TEXT NOT NULL,
+   "rules_version" TEXT NOT NULL,
+   "made_at" TEXT NOT NULL,
+   CHECK (store IN ('apple', 'google')),
+   CHECK (listing IN ('listed', 'removed_here', 'removed_everywhere', 'inconclusive'))
+);
+
+CREATE TABLE "listing_question" (
+   "listing_id" INTEGER NOT NULL REFERENCES "listing"("id"),
+   "number" INTEGER NOT NULL,
+   "country" TEXT NOT NULL,
+   "app" TEXT NOT NULL,
+   "said" TEXT NOT NULL,
+   "code" TEXT,
+   "text" TEXT,
+   "observations" TEXT,
+   "store_measurement_id" TEXT NOT NULL REFERENCES "store_measurement"("id"),
+   PRIMARY KEY ("listing_id", "number"),
+   CHECK (said IN ('listed', 'not_listed', 'unclear'))
+);
+
 CREATE TABLE "measurement" (
    "id" TEXT PRIMARY KEY NOT NULL,
    "title" TEXT NOT NULL,
@@ -217,6 +270,39 @@ CREATE TABLE "reason" (
    PRIMARY KEY ("verdict_id", "number")
 );
 
+CREATE TABLE "register" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "name" TEXT NOT NULL,
+   "country" TEXT NOT NULL,
+   "form" TEXT NOT NULL,
+   "source" TEXT NOT NULL,
+   "updated_at" TEXT,
+   "imported_at" TEXT,
+   "entries" INTEGER NOT NULL,
+   "damaged" INTEGER NOT NULL,
+   "process" TEXT NOT NULL
+);
+
+CREATE TABLE "register_entry" (
+   "register_id" INTEGER NOT NULL REFERENCES "register"("id"),
+   "line" INTEGER NOT NULL,
+   "kind" TEXT NOT NULL,
+   "domain" TEXT,
+   "url" TEXT,
+   "authority" TEXT,
+   "decision" TEXT,
+   "date" TEXT,
+   PRIMARY KEY ("register_id", "line")
+) WITHOUT ROWID;
+
+CREATE TABLE "register_key" (
+   "register_id" INTEGER NOT NULL REFERENCES "register"("id"),
+   "key" TEXT NOT NULL,
+   "beside" INTEGER NOT NULL,
+   "line" INTEGER NOT NULL,
+   PRIMARY KEY ("register_id", "key", "beside", "line")
+) WITHOUT ROWID;
+
 CREATE TABLE "run" (
    "id" TEXT PRIMARY KEY NOT NULL,
    "name" TEXT NOT NULL,
@@ -246,6 +332,79 @@ CREATE TABLE "service_verdict" (
    "made_at" TEXT NOT NULL,
    CHECK (outcome IN ('ok', 'blocked', 'down', 'refused', 'inconclusive')),
    CHECK (confidence IN ('possible', 'likely', 'confirmed'))
+);
+
+CREATE TABLE "store_measurement" (
+   "id" TEXT PRIMARY KEY NOT NULL,
+   "title" TEXT NOT NULL,
+   "run_id" TEXT REFERENCES "run"("id"),
+   "target_id" INTEGER NOT NULL REFERENCES "target"("id"),
+   "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
+   "started_at" TEXT NOT NULL,
+   "runtime" REAL NOT NULL
+);
+
+CREATE TABLE "store_observation" (
+   "measurement_id" TEXT NOT NULL REFERENCES "store_measurement"("id"),
+   "id" INTEGER NOT NULL,
+   "step" TEXT NOT NULL,
+   "started" REAL NOT NULL,
+   "runtime" REAL NOT NULL,
+   "attempt" INTEGER NOT NULL,
+   "hop" INTEGER NOT NULL,
+   "experiment" TEXT,
+   "hop_limit" INTEGER,
+   "router" TEXT,
+   "failure" TEXT,
+   "error" TEXT,
+   "hostname" TEXT,
+   "query_type" TEXT,
+   "resolver_address" TEXT,
+   "resolver_port" INTEGER,
+   "transport" TEXT,
+   "response" INTEGER,
+   "rcode" TEXT,
+   "flags" TEXT,
+   "answers" TEXT,
+   "answers_truncated" INTEGER,
+   "address" TEXT,
+   "port" INTEGER,
+   "server_name" TEXT,
+   "tls_version" TEXT,
+   "cipher" TEXT,
+   "alpn" TEXT,
+   "certificates" TEXT,
+   "subject" TEXT,
+   "issuer" TEXT,
+   "not_before" TEXT,
+   "not_after" TEXT,
+   "alternative_names" TEXT,
+   "public_key_sha256" TEXT,
+   "root_sha256" TEXT,
+   "root_is_public" INTEGER,
+   "url" TEXT,
+   "method" TEXT,
+   "status" INTEGER,
+   "http_version" TEXT,
+   "headers" TEXT,
+   "title" TEXT,
+   "excerpt" TEXT,
+   "outline" TEXT,
+   "refresh" TEXT,
+   "refresh_seconds" INTEGER,
+   "body_sha256" TEXT,
+   "body_length" INTEGER,
+   "body_truncated" INTEGER,
+   "head_after" REAL,
+   "received" INTEGER,
+   "received_after" REAL,
+   "recognised" INTEGER,
+   "protocol" TEXT,
+   "bytes_sent" INTEGER,
+   "bytes_received" INTEGER,
+   "first_bytes" TEXT,
+   PRIMARY KEY ("measurement_id", "id"),
+   CHECK (step IN ('dns', 'tcp', 'tls', 'http', 'quic', 'greeting'))
 );
 
 CREATE TABLE "target" (

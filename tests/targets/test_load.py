@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.model import PUBLIC, Certainty, Endpoint, ProtocolName, Role, Scheme, Service, Target, Unmeasured
+from probe.model import PUBLIC, App, Certainty, Endpoint, ProtocolName, Role, Scheme, Service, Target, Unmeasured
 from probe.targets import TargetListError, check, load
 
 HEAD = """\
@@ -144,6 +144,23 @@ ROLES = (
     "must be one of web, api, long_link, short_link, media, push, login, registration, bootstrap, support, calls, links"
 )
 
+
+def test_an_app_has_an_id_in_either_store_or_both(tmp_path: Path) -> None:
+    tables = {
+        "apple = 123456789": App(apple=123456789),
+        'google = "org.example.chat"': App(google="org.example.chat"),
+        'apple = 1\ngoogle = "a.B_2"': App(apple=1, google="a.B_2"),
+    }
+    for table, app in tables.items():
+        (service,) = load([put(tmp_path, f"{GOOD}[app]\n{table}\n")])
+        assert service.app == app
+    (service,) = load([put(tmp_path, GOOD)])
+    assert service.app is None
+
+
+APP = "app: must be a table with apple or google, or both"
+APPLE, GOOGLE = "app: apple must be the number that stands in the app's address", "app: google must be the name of a"
+
 # what is written in place of what, and what is said of it after the file's name
 FAULTS: tuple[tuple[str, str, str], ...] = (
     # keys
@@ -224,6 +241,16 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ("tcp://long.chat.example:8080", "tcp://long.chat.example:0", "line 15: endpoint[2].target: 'tcp://long.chat.exa"),
     ("tcp://long.chat.example:8080", "long.chat.example", "line 15: endpoint[2].target: 'long.chat.example' is no t"),
     ("tcp://long.chat.example:8080", "https://Chat.example:443", "line 15: endpoint[2].target: https://chat.example/"),
+    # the app
+    (WEB, f"[app]\n{WEB}", APP),
+    (WEB, f"[app]\nmicrosoft = 1\n{WEB}", APP),
+    (WEB, f"app = 7\n{WEB}", APP),
+    (WEB, f'[app]\napple = "7"\n{WEB}', APPLE),
+    (WEB, f"[app]\napple = 0\n{WEB}", APPLE),
+    (WEB, f"[app]\napple = true\n{WEB}", APPLE),
+    (WEB, f"[app]\ngoogle = 7\n{WEB}", GOOGLE),
+    (WEB, f'[app]\ngoogle = "chat"\n{WEB}', GOOGLE),
+    (WEB, f'[app]\ngoogle = "org.example/../x?id=y"\n{WEB}', GOOGLE),
     # the endpoints as a whole
     (WEB + LINK, "", "endpoint: is missing"),
     (WEB + LINK, "endpoint = []", "line 5: endpoint: must be at least one [[endpoint]] table"),

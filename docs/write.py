@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that the program knows best: rules.md, fingerprints.md, cli.md, data-dictionary.md.
+"""Writes the pages of docs/ that the program knows best: rules, fingerprints, command line, data, services.
 
 python docs/write.py            writes them, and the picture of `make demo` in the README
 python docs/write.py --check    ends with 1, naming them, where one is not as the program would write it
@@ -14,18 +14,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from probe.classify import NOTES, RULES, RULES_VERSION, STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, Fingerprint
-from probe.classify.fingerprint_files import KEYS, SIGNS, shipped
+from probe.classify.fingerprint_files import KEYS, SIGNS
+from probe.classify.fingerprint_files import shipped as shipped_fingerprints
 from probe.classify.fingerprints import Scope, Weight
 from probe.failure import Failure
-from probe.model import DETAILS, Host, Outcome
+from probe.model import DETAILS, Host, Outcome, Service
 from probe.store.schema import TABLES
+from probe.targets import shipped
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
     "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
-    "fingerprints list", "fingerprints test", "control serve", "register import", "register list", "register lookup",
-    "doctor",
+    "targets add", "targets health", "targets update", "targets bundle", "fingerprints list", "fingerprints test",
+    "control serve", "register import", "register list", "register lookup", "doctor",
 )  # fmt: skip
 
 
@@ -113,6 +115,7 @@ _RECORDS: dict[str, tuple[str, ...]] = {
     "control_observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
     "verdict": ("Verdict",),
     "reason": ("Reason",),
+    "service_verdict": ("ServiceVerdict",),
     "store_measurement": ("Measurement",),
     "store_observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
     "listing": ("StoreCheck", "Reason"),
@@ -134,6 +137,8 @@ _OF_THE_STORE: dict[str, str] = {
     "comparison.number": "1 for the first control that was asked, and so on",
     "verdict.title": "a label: outcome, methods, confidence",
     "verdict.made_at": "when the rules were applied, UTC",
+    "service_verdict.title": "a label: service, outcome, methods, confidence",
+    "service_verdict.made_at": "when it was concluded, UTC",
     "reason.number": "1 for the reason that decided",
     "body.sha256": "of the decoded body as far as it was read; `observation.body_sha256` names it",
     "body.length": "bytes, before compression",
@@ -156,13 +161,13 @@ _KINDS = {str: "text", int: "integer", float: "real", tuple: "JSON text", bytes:
 
 
 def data_dictionary() -> Iterator[str]:
-    meanings = _field_meanings()
+    meanings = _field_meanings("model.py") | _field_meanings("service.py")
     yield "# Data dictionary"
     yield ""
     yield "Written by the program from its schema and model. Times are UTC, ISO 8601 with `Z`; durations are seconds;"
     yield "lists are JSON; an absent value is NULL. `docs/ontology.md` defines the words. The views `v_latest` (the"
-    yield "newest verdict for each target and vantage point) and `v_service` (counts of them for each service) show"
-    yield "these columns."
+    yield "newest verdict for each target and vantage point) and `v_service` (counts of them for each service, and what"
+    yield "was concluded of it in the newest run that measured it whole) show these columns."
     for name, table in TABLES.items():
         yield ""
         yield f"## `{name}`"
@@ -196,12 +201,12 @@ def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
     """Of the store's own columns, the text above; of the model's, the docstring of the field. Raises KeyError."""
     if f"{table}.{column}" in _OF_THE_STORE:
         return _OF_THE_STORE[f"{table}.{column}"]
-    if column == "id" and table in ("vantage", "target", "verdict"):
+    if column == "id" and table in ("vantage", "target", "verdict", "service_verdict"):
         return "number of the row"
     return next(meanings[f"{each}.{column}"] for each in _RECORDS[table] if f"{each}.{column}" in meanings)
 
 
-def _field_meanings(module: str = "model.py") -> dict[str, str]:
+def _field_meanings(module: str) -> dict[str, str]:
     """The docstring that follows each field of a module's records, and each word of its lists, by `Record.field`."""
     meanings: dict[str, str] = {}
     files = [ROOT / "probe" / name for name in ("host.py", "register.py", "storefront.py", module)]
@@ -289,7 +294,7 @@ def fingerprints() -> Iterator[str]:
     yield _PATTERNS.format(signs=", ".join(f"`{key}`" for key in SIGNS)).rstrip()
     yield "| id | who | scope | weight | since | signs | source |"
     yield "|---|---|---|---|---|---|---|"
-    for each in shipped().all:
+    for each in shipped_fingerprints().all:
         who = " ".join(filter(None, (each.network, f"({each.country})" if each.country else "")))
         cells = (f"`{each.id}`", who, each.scope, each.weight, each.since or "", _signs(each), each.source)
         yield f"| {' | '.join(cells)} |"
@@ -306,11 +311,59 @@ def _choice(key: str, meanings: dict[str, str]) -> str:
     return " ".join(f"`{word}`: {meanings[f'{kind.__name__}.{word.name}']}" for word in kind)
 
 
+def services() -> Iterator[str]:
+    known = shipped()
+    endpoints = sum(len(service.endpoints) for service in known)
+    yield "# Services"
+    yield ""
+    yield f"Written by the program from the {len(known)} files in `targets/`, with {endpoints} endpoints. Each has its"
+    yield "source, by repository, commit and path or by address (nothing was copied from them), and how sure it is that"
+    yield "the endpoint belongs to the service. Endpoints that are unverified are measured and decide nothing."
+    yield ""
+    yield "A role works when one of its endpoints does, and a service works when the roles that it needs do. The"
+    yield "SHA-256 of roots that are a service's own are in its file."
+    for service in known:
+        yield ""
+        yield f"## {service.title}"
+        yield " ".join(_service(service))
+        yield ""
+        yield "| endpoint | role | what for | healthy | source | certainty |"
+        yield "|---|---|---|---|---|---|"
+        for endpoint in service.endpoints:
+            target = endpoint.target
+            own = " (root of its own)" if target.roots else ""
+            cells = (f"`{target.name}`", f"`{target.role}`", endpoint.purpose, (endpoint.healthy or "") + own)
+            yield f"| {' | '.join(map(_cell, (*cells, endpoint.source, target.certainty)))} |"
+        if service.unmeasured:
+            yield ""
+            yield "Not measured:"
+            yield ""
+            yield "| address | role | what for | why not | source | certainty |"
+            yield "|---|---|---|---|---|---|"
+        for each in service.unmeasured:
+            cells = (f"`{each.address}`", f"`{each.role}`", each.purpose, each.why, each.source, each.certainty)
+            yield f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _service(service: Service) -> Iterator[str]:
+    yield f"`{service.id}`, by {service.operator}, {service.homepage}."
+    if service.retired:
+        yield f"Closed on {service.retired}: {service.retired_reason or 'by its owner'}."
+    for name, roles in (("all of", service.all_of), ("any of", service.any_of)):
+        if roles:
+            yield f"Needs {name}: {', '.join(f'`{role}`' for role in roles)}."
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "rules.md": rules,
     "fingerprints.md": fingerprints,
     "cli.md": cli,
     "data-dictionary.md": data_dictionary,
+    "services.md": services,
 }
 
 

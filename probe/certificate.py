@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 
 from probe.failure import Failure
+from probe.model import PUBLIC
 
 # OpenSSL's X509_V_ERR_* that say when, not who (openssl/x509_vfy.h).
 _TIME_ERRORS = frozenset({9, 10, 13, 14})
@@ -106,10 +107,14 @@ def read(der: bytes) -> Leaf | None:
         return None
 
 
-def verify(chain: Sequence[bytes], host: str, at: datetime, roots: Roots) -> Failure | None:
+def verify(
+    chain: Sequence[bytes], host: str, at: datetime, roots: Roots, accepted: Sequence[str] = ()
+) -> Failure | None:
     """Checks a chain (DER, leaf first) as a client does: time, then name, then authority (RFC 5280 §6, RFC 9525).
 
-    `host` is a name or an IP address. Returns the word for the first thing that is wrong, None when all is well.
+    `host` is a name or an IP address. `accepted` are whose certificates are good for it (`Target.roots`): fingerprints
+    of roots, which must be in the chain and sign themselves, and `public` for `roots`; none means `roots` alone.
+    Returns the word for the first thing that is wrong, None when all is well.
     """
     try:
         with warnings.catch_warnings():
@@ -124,18 +129,22 @@ def verify(chain: Sequence[bytes], host: str, at: datetime, roots: Roots) -> Fai
                 return Failure.SSL_INVALID_HOSTNAME
             if not _may_serve(leaf):
                 return Failure.SSL_INVALID_CERTIFICATE
-            return _verify_authority(tuple(chain), at, roots)
+            wrong = [_verify_authority(tuple(chain), at, each) for each in _trusted(tuple(chain), roots, accepted)]
+            return None if None in wrong else next(iter(wrong), Failure.SSL_UNKNOWN_AUTHORITY)
     except (ValueError, TypeError, x509.UnsupportedGeneralNameType, crypto.Error):
         return Failure.SSL_INVALID_CERTIFICATE
 
 
-def root_of(chain: Sequence[bytes], roots: Roots) -> str | None:
-    """The fingerprint of the trusted authority that a chain (DER, leaf first) ends in; None where it ends in none."""
+def root_of(chain: Sequence[bytes], roots: Roots, accepted: Sequence[str] = ()) -> str | None:
+    """The fingerprint of the authority that a chain (DER, leaf first) ends in: one of those that are good for it
+    (`accepted`, as for `verify`), or else one of `roots`. None where it ends in none."""
+    if not chain:
+        return None
     try:
-        sound = _soundness(tuple(chain), roots) if chain else None
+        found = (_soundness(tuple(chain), each) for each in (*_trusted(tuple(chain), roots, accepted), roots))
+        return next((sound.root for sound in found if sound is not None), None)
     except (ValueError, crypto.Error):
         return None
-    return sound.root if sound is not None else None
 
 
 def fingerprints(pem: str) -> frozenset[str]:
@@ -182,6 +191,20 @@ def _may_serve(leaf: x509.Certificate) -> bool:
         return True
     allowed = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
     return any(purpose in allowed for purpose in usage)
+
+
+def _trusted(chain: tuple[bytes, ...], roots: Roots, accepted: Sequence[str]) -> list[Roots]:
+    """The sets of authorities of which one must stand at the end of the chain."""
+    own = tuple(dict.fromkeys(der for der in chain if sha256(der) in accepted))
+    public = [roots] if PUBLIC in accepted or not accepted else []
+    return [*public, _own(own)] if own else public
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _own(ders: tuple[bytes, ...]) -> Roots:
+    """The same certificates are the same authorities each time, so that what follows is remembered. Being in a chain
+    makes none of them its root: OpenSSL still has to find a way of good signatures from the leaf up to it."""
+    return Roots(tuple(map(_parse, ders)), "the service's own")
 
 
 def _verify_authority(chain: tuple[bytes, ...], at: datetime, roots: Roots) -> Failure | None:

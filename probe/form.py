@@ -19,6 +19,7 @@ from probe.model import (
     Observation,
     Reason,
     Result,
+    Run,
     Service,
     StepName,
     Vantage,
@@ -26,6 +27,7 @@ from probe.model import (
     detail_columns,
 )
 from probe.register import Register, Standing
+from probe.service import ServiceVerdict
 from probe.storefront import StoreCheck
 
 # The columns every observation has, but for `step`, with the types they are read as.
@@ -144,6 +146,22 @@ def result_json(result: Result) -> dict[str, Any]:
     }
 
 
+def service_verdict_json(run: Run, verdict: ServiceVerdict) -> dict[str, Any]:
+    """One line of `--services --json`: a service in one run."""
+    return {
+        "service": verdict.service,
+        "run_id": run.id,
+        "vantage": vantage_json(run.vantage),
+        "started_at": time_text(run.started_at),
+        "outcome": verdict.outcome.value,
+        "methods": [method.value for method in verdict.methods],
+        "confidence": verdict.confidence.value if verdict.confidence else None,
+        "text": verdict.text,
+        "roles": [msgspec.to_builtins(role) for role in verdict.roles],
+        "rules_version": verdict.rules_version,
+    }
+
+
 # Characters that JSON allows as they are, and a terminal or a reader may be deceived by.
 _ESCAPED = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
@@ -177,6 +195,8 @@ def service_json(service: Service) -> dict[str, Any]:
         "domains": list(service.domains),
         "retired": service.retired.isoformat() if service.retired else None,
         "retired_reason": service.retired_reason,
+        "all_of": [role.value for role in service.all_of],
+        "any_of": [role.value for role in service.any_of],
         "app": {"apple": service.app.apple, "google": service.app.google} if service.app else None,
         "targets": [
             {
@@ -187,10 +207,12 @@ def service_json(service: Service) -> dict[str, Any]:
                 "certainty": endpoint.target.certainty.value,
                 "source": endpoint.source,
                 "healthy": endpoint.healthy,
+                "roots": list(endpoint.target.roots),
                 "retired": endpoint.target.retired.isoformat() if endpoint.target.retired else None,
             }
             for endpoint in service.endpoints
         ],
+        "unmeasured": [msgspec.to_builtins(each) for each in service.unmeasured],
     }
 
 

@@ -13,11 +13,14 @@ from typing import Any
 
 from probe.failure import Failure
 from probe.host import Host
+from probe.service import Need, Unmeasured
 from probe.words import Certainty, Confidence, Experiment, Method, Outcome, ProtocolName, Role, Scheme, StepName
 
 __all__ = [
     "DEFAULT_PORTS",
     "DETAILS",
+    "PUBLIC",
+    "SECURE",
     "STEP_OF",
     "App",
     "Certainty",
@@ -46,6 +49,7 @@ __all__ = [
     "Target",
     "TcpDetail",
     "TlsDetail",
+    "Unmeasured",
     "Vantage",
     "Verdict",
     "detail_columns",
@@ -73,7 +77,15 @@ class Target:
     certainty: Certainty = Certainty.DOCUMENTED
     """How sure it is that the endpoint belongs to the service."""
     retired: date | None = None
-    """The day the service was closed down by its owner."""
+    """The day the service, or this endpoint of it, was closed down by its owner."""
+    roots: tuple[str, ...] = ()
+    """Whose certificate it may show: SHA-256 of root certificates of the service's own, hexadecimal, and `public` for
+    the authorities that the machine trusts. Empty: those alone."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether what becomes of it says anything of its service: it is for something, known well enough, and open."""
+        return self.role is not None and self.certainty is not Certainty.UNVERIFIED and self.retired is None
 
     @property
     def name(self) -> str:
@@ -84,6 +96,10 @@ class Target:
 
 
 DEFAULT_PORTS: Mapping[Scheme, int] = {Scheme.HTTP: 80, Scheme.HTTPS: 443}
+PUBLIC = "public"
+"""In `Target.roots`: the authorities that the machine trusts."""
+SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
+"""The schemes with a TLS handshake in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +134,26 @@ class Service:
     domains: tuple[str, ...]
     """Domains of its own: a host equal to or below one of them belongs to this service."""
     endpoints: tuple[Endpoint, ...]
+    all_of: tuple[Role, ...] = ()
+    """Roles that must all work for the service to work."""
+    any_of: tuple[Role, ...] = ()
+    """Roles of which at least one must work as well."""
+    unmeasured: tuple[Unmeasured, ...] = ()
     retired: date | None = None
     retired_reason: str | None = None
     app: App | None = None
+
+    @property
+    def need(self) -> Need:
+        """When it counts as working."""
+        return Need(
+            service=self.id,
+            targets=len(self.endpoints),
+            all_of=self.all_of,
+            any_of=self.any_of,
+            retired=self.retired,
+            retired_reason=self.retired_reason,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +189,10 @@ class Run:
     software: str = ""
     """Name and version of the program."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What it was asked to do: controls, concurrency, rate, deadlines, number of targets."""
+    """What it was asked to do: controls, concurrency, rate, deadlines, number of targets; and of which lists
+    (`lists`: `shipped`, `bundle VERSION` or `named`), with how many lines of them were no target (`bad_lines`)."""
+    services: tuple[Need, ...] = ()
+    """The services it was to measure as a whole, with what each of them needs to work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +274,8 @@ class TlsDetail:
     public_key_sha256: str | None = None
     """SHA-256 of the leaf's SubjectPublicKeyInfo, hexadecimal."""
     root_sha256: str | None = None
-    """SHA-256 of the authority (DER) that the chain ends in, of those that this host trusts; absent when of none."""
+    """SHA-256 of the authority (DER) that the chain ends in, of those that this host trusts or that are the service's
+    own (`target.roots`); absent when of none."""
     root_is_public: bool | None = None
     """Whether that authority is on Mozilla's list, which browsers go by; absent when there is none."""
 

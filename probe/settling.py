@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from probe.classify import Case, Fingerprints, Ground, classify, is_slowed
+from probe.classify import Case, Fingerprints, Ground, classify, is_ghost, is_slowed
 from probe.model import Host, Measurement, Outcome, Result, Verdict
 
 Sink = Callable[[Result, bool], Awaitable[None]]
@@ -35,8 +35,9 @@ class Settling:
         return any(verdict.outcome is Outcome.BLOCKED for verdict in self._verdicts(here, controls))
 
     def calls_for_experiments(self, here: Measurement, controls: Sequence[Measurement]) -> bool:
-        """Whether something may interfere, or what came was slow beyond measure."""
-        return self.may_be_blocked(here, controls) or is_slowed(Case.of(here, controls, self.ground.host))
+        """Whether something may interfere, a dead name has an address, or what came was slow beyond measure."""
+        case = Case.of(here, controls, self.ground.host)
+        return self.may_be_blocked(here, controls) or is_ghost(case) or is_slowed(case)
 
     async def add(self, here: Measurement, controls: tuple[Measurement, ...]) -> None:
         """Gives a new result to the sink, and all those that what is known of the host by now has settled."""

@@ -55,6 +55,10 @@ class Role(StrEnum):
     REGISTRATION = "registration"
     BOOTSTRAP = "bootstrap"
     SUPPORT = "support"
+    CALLS = "calls"
+    """Setting up voice and video, and carrying it."""
+    LINKS = "links"
+    """Short addresses that people send each other."""
 
 
 class Certainty(StrEnum):
@@ -87,6 +91,8 @@ class Experiment(StrEnum):
     """The question went to the same resolver over TLS, where nobody on the way can read it."""
     OVER_HTTPS = "over_https"
     """The question went to the resolver that the settings name for that, over HTTPS."""
+    BELOW_THE_NAME = "below_the_name"
+    """The question was for a name below it, made up for this, which nobody can have asked for before."""
     CONTROL_ADDRESS = "control_address"
     """The connection went to an address that only the control was given."""
     NEUTRAL_GROUND = "neutral_ground"

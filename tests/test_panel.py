@@ -101,7 +101,7 @@ def test_the_grace_begins_when_the_measurement_here_is_done() -> None:
 
 def test_the_first_answer_stands_where_the_second_question_is_not_answered() -> None:
     async def peer(exchange: Exchange) -> None:
-        if exchange.asks[0]["addresses"]:
+        if exchange.asks[0].get("addresses"):
             await asyncio.sleep(3600)
         await answers(FAR, well())(exchange)
 

@@ -16,7 +16,7 @@ from probe.checks.protocols import opening_of, page_of
 from probe.checks.together import together
 from probe.failure import Failure
 from probe.identity import new_id
-from probe.model import Measurement, Scheme, Target, Vantage
+from probe.model import SECURE, Measurement, Scheme, Target, Vantage
 from probe.steps import dns, greeting, http, quic, tcp, tls
 from probe.steps.network import Network
 from probe.steps.step import Attempt, Journal
@@ -194,7 +194,6 @@ CHECKS: Mapping[Scheme, Callable[[Visit], Awaitable[http.Response | None]]] = {
     Scheme.UDP: check_datagram,
 }
 
-_SECURE = frozenset({Scheme.TLS, Scheme.HTTPS})
 _PAGES = frozenset({Scheme.HTTP, Scheme.HTTPS})
 
 
@@ -248,9 +247,9 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
     stream = await tcp.connect(attempt, address, target.port)
     if stream is None:
         return None
-    good = target.scheme not in _SECURE
+    good = target.scheme not in SECURE
     try:
-        good = good or await tls.handshake(attempt, stream, target.host, alpn(target))
+        good = good or await shake_hands(attempt, stream, target)
     finally:
         if not good:
             stream.close()
@@ -260,9 +259,10 @@ async def reach(visit: Visit, address: str, number: int) -> Stream | None:
     return stream
 
 
-def alpn(target: Target) -> tuple[str, ...]:
-    """The protocols that are offered in a handshake for a target."""
-    return tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+async def shake_hands(attempt: Attempt, stream: Stream, target: Target, server_name: str | None = None) -> bool:
+    """One handshake as a target wants it, under another name where one is given. True when the certificate is good."""
+    alpn = tls.ALPN_WEB if target.scheme is Scheme.HTTPS else ()
+    return await tls.handshake(attempt, stream, server_name or target.host, alpn, target.roots)
 
 
 async def greet_all(visit: Visit) -> None:

@@ -7,6 +7,7 @@ than the proof needs. Nothing is judged here; `checks/inquiry.py` says how few o
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from probe.checks.inquiry import (
     inquire,
     target_of,
 )
-from probe.classify import Hop, Layer, is_slowed
+from probe.classify import Hop, Layer, is_ghost, is_slowed
 from probe.model import Experiment, Host, Measurement, Scheme
 from probe.steps import dns
 from probe.steps.network import Network, Resolver
@@ -57,6 +58,9 @@ async def _inquire(inquiry: Inquiry) -> None:
     if is_slowed(case):
         await time_the_transfer(inquiry)
         return
+    if is_ghost(case):
+        await ask_below_the_name(inquiry)
+        return
     if case.name_is_suspect:
         await ask_otherwise(inquiry)
         await go_to_the_true_address(inquiry)
@@ -90,6 +94,13 @@ async def ask_otherwise(inquiry: Inquiry) -> None:
     if network.secure_resolver is not None and inquiry.affords(1):
         attempt = inquiry.attempt(Experiment.OVER_HTTPS)
         await dns.query_https(attempt, network.secure_resolver, name, "A", timeout)
+
+
+async def ask_below_the_name(inquiry: Inquiry) -> None:
+    """For a name below the dead one that nobody has asked for before: what answers that does not come from a cache."""
+    resolver, name = inquiry.network.resolvers[0], f"{secrets.token_hex(4)}.{inquiry.hop.host}"
+    attempt, timeout = inquiry.attempt(Experiment.BELOW_THE_NAME), inquiry.network.timeouts.dns[-1]
+    await dns.query(attempt, resolver, name, "A", inquiry.listening, timeout)
 
 
 async def go_to_the_true_address(inquiry: Inquiry) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from probe.checks.check import alpn, ask_for_page, greet, greet_by_datagram, onward_from
+from probe.checks.check import ask_for_page, greet, greet_by_datagram, onward_from, shake_hands
 from probe.classify import Case, Hop
-from probe.model import Experiment, Host, Measurement, Observation, Scheme, Target, TcpDetail
-from probe.steps import dns, tcp, tls
+from probe.model import SECURE, Experiment, Host, Measurement, Observation, Scheme, Target, TcpDetail
+from probe.steps import dns, tcp
 from probe.steps.network import Network
 from probe.steps.step import Attempt, Journal
 from probe.steps.stream import Split, Stream
@@ -142,8 +142,8 @@ async def _visit(attempt: Attempt, change: Change, address: str, target: Target)
 
 async def _converse(attempt: Attempt, stream: Stream, change: Change, target: Target) -> None:
     asked = replace(target, host=change.host, path="/") if change.host is not None else target
-    if target.scheme in (Scheme.TLS, Scheme.HTTPS):
-        good = await tls.handshake(attempt, stream, change.server_name or asked.host, alpn(target))
+    if target.scheme in SECURE:
+        good = await shake_hands(attempt, stream, asked, change.server_name)
         if not good and not (change.server_name and stream.tls is not None and stream.tls.version()):
             return
     if target.scheme in (Scheme.HTTP, Scheme.HTTPS):

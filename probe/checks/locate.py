@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from probe.checks.check import alpn, ask_for_page
+from probe.checks.check import ask_for_page, shake_hands
 from probe.checks.follow_up import OTHER_NAME
 from probe.checks.inquiry import Inquiry, inquire, target_of
 from probe.checks.together import together
 from probe.classify import Case, Hop, Layer, Sweep
 from probe.model import DnsDetail, Experiment, Host, Measurement, Scheme, Target
-from probe.steps import dns, tcp, tls
+from probe.steps import dns, tcp
 from probe.steps.network import Network, Resolver, Timeouts
 from probe.steps.step import Attempt
 from probe.steps.stream import Stream
@@ -134,7 +134,7 @@ async def _speak(attempt: Attempt, stream: Stream, target: Target) -> None:
     if target.scheme is Scheme.HTTP:
         await ask_for_page(attempt, stream, target)
     else:
-        await tls.handshake(attempt, stream, target.host, alpn(target))
+        await shake_hands(attempt, stream, target)
 
 
 async def _sweep(inquiry: Inquiry, send: Send, most: int) -> Sweep:

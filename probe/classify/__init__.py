@@ -6,13 +6,15 @@ from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
 from probe.classify.fingerprint_files import FingerprintError
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.classify.ground import Ground
+from probe.classify.host import is_ghost
 from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import clock, plain
+from probe.classify.service import judge
 from probe.classify.speed import is_slowed
-from probe.classify.stores import STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, heard, judge
+from probe.classify.stores import STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, heard, judge_listing
 from probe.classify.turning import what_would_change
 
 __all__ = [
@@ -37,8 +39,10 @@ __all__ = [
     "classify",
     "clock",
     "heard",
+    "is_ghost",
     "is_slowed",
     "judge",
+    "judge_listing",
     "located",
     "location_of",
     "plain",

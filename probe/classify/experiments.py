@@ -125,15 +125,14 @@ def http_split_name_passes(case: Case) -> Evidence | None:
 
 def tls_trusted_interception(case: Case) -> Evidence | None:
     """At an address where a control completed a good handshake, another certificate of another authority with another
-    key is shown, which only an authority beyond the public ones vouches for."""
+    key is shown, which only an authority vouches for that is neither public nor the service's own."""
     shown = [row.detail for peer in case.peers for row in peer.tls if row.failure is None]
     theirs = [detail for detail in shown if isinstance(detail, TlsDetail) and detail.certificates]
     there = {detail.address for detail in theirs}
     strange = tuple(
         row
-        for row in case.end.tls
-        if row.failure is None and isinstance(row.detail, TlsDetail) and row.detail.root_is_public is False
-        if row.detail.address in there and _differs(row.detail, theirs)
+        for row in case.end.privately_vouched
+        if isinstance(row.detail, TlsDetail) and row.detail.address in there and _differs(row.detail, theirs)
     )
     return c.when(bool(strange), strange)
 

@@ -63,6 +63,8 @@ class Hop:
     index: int
     host: str
     rows: tuple[Observation, ...]
+    own_roots: tuple[str, ...] = ()
+    """`Target.roots`."""
 
     def _of(self, kind: type) -> tuple[Observation, ...]:
         return tuple(row for row in self.rows if isinstance(row.detail, kind))
@@ -123,9 +125,20 @@ class Hop:
         return addresses_where_good(self.tls)
 
     @cached_property
+    def privately_vouched(self) -> tuple[Observation, ...]:
+        """Good certificates that only an authority vouches for which is neither public nor the service's own."""
+        return tuple(
+            row
+            for row in self.tls
+            if row.failure is None and isinstance(row.detail, TlsDetail) and row.detail.root_is_public is False
+            if row.detail.root_sha256 not in self.own_roots
+        )
+
+    @cached_property
     def publicly_secured(self) -> frozenset[str]:
-        """Those of them whose certificate is vouched for by an authority that everybody knows."""
-        return self.secured - addresses_in(row for row in self.tls if getattr(row.detail, "root_is_public", 0) is False)
+        """Those of the secured whose certificate is vouched for by an authority that everybody knows, or the service's
+        own."""
+        return self.secured - addresses_in(self.privately_vouched)
 
     @cached_property
     def cut_off(self) -> frozenset[str]:
@@ -207,7 +220,7 @@ class Path:
     def hops(self) -> tuple[Hop, ...]:
         rows = sorted((row for row in self.measurement.observations if row.experiment is None), key=lambda row: row.id)
         return tuple(
-            Hop(index, self._host(index), tuple(row for row in rows if row.hop == index))
+            Hop(index, self._host(index), tuple(row for row in rows if row.hop == index), self.measurement.target.roots)
             for index in sorted({row.hop for row in rows} | {0})
         )
 

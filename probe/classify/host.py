@@ -12,7 +12,7 @@ from probe.classify.facts import Case, Evidence, Layer, ids, leaf_of
 from probe.classify.weighing import NO_WAY_OUT
 from probe.failure import Failure
 from probe.form import parse_time
-from probe.model import Observation, Scheme, TlsDetail
+from probe.model import Experiment, Observation, Scheme, TlsDetail
 
 
 def is_offline(case: Case) -> Evidence | None:
@@ -109,6 +109,20 @@ def dns_rewritten(case: Case) -> Evidence | None:
     apart = case.host.resolver_intercepts is False and is_rewritten(case)
     denied = bool(case.their_addresses) and not v4_addresses(case.end.dns) & case.their_addresses
     return ids(case.end.dns) if apart and denied else None
+
+
+def is_ghost(case: Case) -> bool:
+    """Whether the name does not exist for any control, and has an address here, from a resolver that denies other names
+    that do not exist."""
+    dead = bool(case.peers) and all(peer.failure is Failure.DNS_NXDOMAIN for peer in case.peers)
+    return dead and bool(case.end.addresses) and case.host.resolver_rewrites_nxdomain is False
+
+
+def dns_ghost(case: Case) -> Evidence | None:
+    """A dead name has an address here, and so has any name below it: no cache holds those, somebody makes them up."""
+    below = tuple(row for row in case.tried(Experiment.BELOW_THE_NAME).dns if addresses_of([row]))
+    made_up = is_ghost(case) and bool(below) and addresses_of(below) <= case.end.addresses
+    return (*ids(row for row in case.end.dns if addresses_of([row])), *ids(below)) if made_up else None
 
 
 def v4_addresses(rows: tuple[Observation, ...]) -> frozenset[str]:

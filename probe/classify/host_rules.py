@@ -1,4 +1,4 @@
-"""The rules that this machine's own state decides, in two groups which `rules.RULES` has in their places."""
+"""The rules that this machine's own state decides, in three groups which `rules.RULES` has in their places."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from probe.classify import host as h
 from probe.classify.rule import Rule
 from probe.model import Outcome
 
-BEFORE_ALL: tuple[Rule, ...] = (
+OFFLINE: tuple[Rule, ...] = (
     Rule(
         "host.offline",
         Outcome.INCONCLUSIVE,
         h.is_offline,
         "This machine has no working network: {why_offline}.",
     ),
+)
+"""Asked before anything else."""
+
+PORTAL: tuple[Rule, ...] = (
     Rule(
         "host.captive_portal",
         Outcome.INCONCLUSIVE,
@@ -21,7 +25,7 @@ BEFORE_ALL: tuple[Rule, ...] = (
         " in a network that wants a login first. Open any page in a browser, log in, and measure again.",
     ),
 )
-"""Asked before anything else."""
+"""Asked once it is clear that nobody proved to be the service, and nobody who is known to block was recognised."""
 
 EXPLAINS_IT: tuple[Rule, ...] = (
     Rule(

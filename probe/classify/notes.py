@@ -9,6 +9,7 @@ from probe.classify import conditions as c
 from probe.classify import controls as k
 from probe.classify import host as h
 from probe.classify.facts import Case, Evidence, Layer, ids
+from probe.classify.networks import asns_of
 from probe.classify.rule import Note
 from probe.model import Method, Outcome
 
@@ -35,7 +36,24 @@ def is_rewritten(case: Case) -> Evidence | None:
     return ids(case.end.dns) if h.is_rewritten(case) and not case.host.captive_portal else None
 
 
+def is_led_through_own_network(case: Case) -> Evidence | None:
+    """The service answers as itself at an address of the very network that the vantage point is in, where none of the
+    controls' addresses is."""
+    own = case.mine.measurement.vantage.asn
+    rows = tuple(row for row in case.end.dns if own and own in asns_of([row], case.end.addresses))
+    theirs = frozenset().union(*(asns_of(peer.dns, peer.addresses) for peer in case.peers))
+    apart = bool(theirs) and own not in theirs and not case.end.addresses & case.their_addresses
+    return ids(rows) if rows and apart else None
+
+
 NOTES: tuple[Note, ...] = (
+    Note(
+        "dns.interception",
+        frozenset({Outcome.OK}),
+        is_led_through_own_network,
+        "The resolver sends {host} to {addresses}, in the network that this machine is in itself and no control's"
+        " address is in. It answers there as itself: a cache of the service's own, or a proxy that passes it all on.",
+    ),
     Note(
         "control.nearby",
         frozenset({Outcome.BLOCKED}),

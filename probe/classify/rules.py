@@ -24,7 +24,7 @@ _DNS, _TCP, _TLS, _HTTP = Method.DNS, Method.TCP, Method.TLS, Method.HTTP
 
 RULES: tuple[Rule, ...] = (
     # What this host's own state decides
-    *host_rules.BEFORE_ALL,
+    *host_rules.OFFLINE,
     Rule("service.retired", _DOWN, c.is_retired, "This service was closed by its owner on {retired}."),
     Rule(
         "host.no_route",
@@ -115,9 +115,20 @@ RULES: tuple[Rule, ...] = (
         _HTTP,
         Confidence.CONFIRMED,
     ),
+    *host_rules.PORTAL,
     Rule("tcp.connected", _OK, c.is_connected, "{host} accepted the connection on port {port}."),
     Rule("dns.resolved", _OK, c.is_resolved, "The resolver gives an address that the control's resolver gives too."),
     Rule("http.same_page", _OK, c.is_same_page, "{host} answered with the page that the control is given too."),
+    # It works nowhere, and yet the name is sent somewhere
+    Rule(
+        "dns.ghost",
+        _BLOCKED,
+        h.dns_ghost,
+        "{host} does not exist any more, and still the resolver sends it, and every name below it, to {addresses};"
+        " other names that do not exist it denies. So this one is singled out.",
+        _DNS,
+        Confidence.LIKELY,
+    ),
     # It works nowhere
     Rule(
         "control.nearby_fails_too",

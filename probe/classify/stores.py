@@ -171,7 +171,7 @@ STORE_RULES: tuple[StoreRule, ...] = (
 )
 
 
-def judge(service: str, store: AppStore, app: str, country: str, questions: Sequence[Question]) -> StoreCheck:
+def judge_listing(service: str, store: AppStore, app: str, country: str, questions: Sequence[Question]) -> StoreCheck:
     """What follows for an app. `questions` hold one about this app in this country."""
     case = StoreCase(store=store, app=app, country=country, questions=questions)
     rule = next(rule for rule in STORE_RULES if rule.when(case))

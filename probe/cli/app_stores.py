@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from probe.classify import Ground, heard, judge
+from probe.classify import Ground, heard, judge_listing
 from probe.cli.errors import Refusal, Status
 from probe.cli.settings import StoresTable
 from probe.model import App, Result, Service, Target
@@ -56,7 +56,7 @@ async def ask_stores(job: StoresJob, runner: Runner, done: Callable[[StoreCheck]
             found = await _ask(job, runner, store, own_id)
             if found is None:
                 return False
-            await done(judge(service, store, own_id, job.country, found))
+            await done(judge_listing(service, store, own_id, job.country, found))
     return True
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from probe.cli import options
-from probe.cli.errors import Refusal, Status
+from probe.cli.errors import Refusal, Status, say
 
 if TYPE_CHECKING:
     from probe.control.neutral import NeutralPort
@@ -55,14 +55,13 @@ def serve(
     """Measure for others what they cannot reach: serve the control protocol over HTTP."""
     import asyncio
 
-    from probe.cli.measuring import services_of
     from probe.cli.settings import known_networks, load_config, resolvers, vantage
+    from probe.cli.sources import sources
     from probe.control import access, limits, server, serving
     from probe.control.neutral import Neutral
     from probe.run import affordable
     from probe.steps.host import public_roots, system_roots
     from probe.steps.network import Network, Timeouts
-    from probe.targets import targets_of
 
     affordable()  # every connection and every measurement under way takes descriptors
     host, port = _address("--listen", listen)
@@ -83,16 +82,16 @@ def serve(
     asked = server.ControlSettings(
         ttl=ttl, ports=_ports(ports) if ports else limits.PORTS, tokens=tokens, open=open_to_all
     )
-    listed = access.listed_in(targets_of(services_of(targets)))
+    listed = access.listed_in(sources(targets, settings).lists.targets)
     if open_to_all:
-        _say("--open: anyone who reaches this port may have any public host measured.")
+        say("--open: anyone who reaches this port may have any public host measured.")
     with ExitStack() as stack:
         neutral = Neutral(
             tls=_neutral(stack, "--neutral-tls", neutral_tls), http=_neutral(stack, "--neutral-http", neutral_http)
         )
         made = server.build(asked, network, vantage(settings, network.networks), listed, neutral)
         try:
-            asyncio.run(serving.serve(made, host, port, listening=lambda url: _say(f"listening on {url}")))
+            asyncio.run(serving.serve(made, host, port, listening=lambda url: say(f"listening on {url}")))
         except OSError as error:
             raise _cannot_listen("--listen", listen, error) from None
     return Status.OK
@@ -109,12 +108,8 @@ def _neutral(stack: ExitStack, flag: str, text: str | None) -> NeutralPort | Non
     except OSError as error:
         raise _cannot_listen(flag, text, error) from None
     stack.callback(ground.sock.close)
-    _say(f"neutral ground on {ground.url}")
+    say(f"neutral ground on {ground.url}")
     return ground
-
-
-def _say(text: str) -> None:
-    typer.echo(f"probe: {text}", err=True)
 
 
 def _cannot_listen(flag: str, text: str, error: OSError) -> Refusal:

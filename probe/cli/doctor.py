@@ -76,6 +76,7 @@ def doctor(
         *found.controls,
         about_roots,
         *_networks(networks, settings),
+        _lists(settings),
         _database(db, settings),
     )
     for finding in findings:
@@ -256,6 +257,23 @@ def _networks(flags: list[Path] | None, config: Config) -> Iterator[Finding]:
     if not found:
         text = "no database is set (--networks FILE), so whose network an address is in stays unknown"
         yield Finding(name=name, good=True, text=text)
+
+
+def _lists(config: Config) -> Finding:
+    from datetime import UTC, datetime
+
+    from probe.cli.bundles import bundle_line
+    from probe.cli.settings import installed_lists
+    from probe.targets import TargetListError, in_force, targets_of
+
+    try:
+        found = in_force(installed_lists(), config.targets.key, datetime.now(UTC))
+    except TargetListError as error:
+        return Finding(name="target lists", good=False, text=str(error))
+    held = f"{len(found.services)} services, {len(targets_of(found.services))} targets"
+    origin = f"of {bundle_line(found.bundle)}" if found.bundle else "that came with the program"
+    unused = f"; a bundle is installed, but not used: {found.problem}" if found.problem else ""
+    return Finding(name="target lists", good=found.problem is None, text=f"{held}, {origin}{unused}")
 
 
 def _database(flag: Path | None, config: Config) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
 
 
@@ -25,3 +26,10 @@ class Refusal(Exception):  # noqa: N818 - an end, not an error of the program
     def __init__(self, text: str, status: Status) -> None:
         super().__init__(text)
         self.status = status
+
+
+def say(text: str) -> None:
+    """One line to the user on stderr, whatever is in the text."""
+    from probe.report.safe import safe
+
+    print(f"probe: {safe(text, 600)}", file=sys.stderr)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from probe.cli import options
-from probe.cli.errors import Refusal, Status
+from probe.cli.errors import Refusal, Status, say
 
 if TYPE_CHECKING:
     from probe.classify import Fingerprints
@@ -71,9 +70,9 @@ def _import(store: Store, files: list[Path], known: Fingerprints, *, json: bool)
                     out.print(result_line(result))
         except UnreadableError as error:
             unreadable += 1
-            _say(str(error))
+            say(str(error))
     counts = f"{importer.imported} imported, {importer.known} known already, {importer.skipped} skipped"
-    _say(f"{counts}. {summary(outcomes)}." if outcomes else f"{counts}.")
+    say(f"{counts}. {summary(outcomes)}." if outcomes else f"{counts}.")
     if unreadable:
         return Status.CONFIGURATION
     return Status.NOT_OK if importer.skipped else Status.OK
@@ -88,12 +87,6 @@ class _Teller:
     def __call__(self, skipped: Skipped) -> None:
         self._told += 1
         if self._told <= _MOST_TOLD:
-            _say(f"skipped {skipped}")
+            say(f"skipped {skipped}")
         elif self._told == _MOST_TOLD + 1:
-            _say("more were skipped; they are counted only")
-
-
-def _say(text: str) -> None:
-    from probe.report.safe import safe
-
-    print(f"probe: {safe(text, 600)}", file=sys.stderr)
+            say("more were skipped; they are counted only")

@@ -13,6 +13,7 @@ from probe.cli.errors import Status
 if TYPE_CHECKING:
     from probe.classify import Fingerprints
     from probe.model import Result, Verdict
+    from probe.service import ServiceVerdict
     from probe.store import Store
 
 _BATCH = 500
@@ -51,10 +52,32 @@ def classify(
                 store.add_verdicts(waiting)
                 waiting = []
         store.add_verdicts(waiting)
-    typer.echo(
-        f"{judged} measurements judged again by rules {rules_version(known)}: {moved} verdicts changed.", err=True
-    )
+        services = _judge_services(store, rules_version(known))
+    told = f"{judged} measurements judged again by rules {rules_version(known)}: {moved} verdicts changed"
+    typer.echo(f"{told}, {services} of whole services.", err=True)
     return Status.OK
+
+
+def _judge_services(store: Store, rules_version: str) -> int:
+    """Concludes again what follows for whole services; how many outcomes, methods or confidences changed.
+
+    A run that was killed before it had concluded anything has its verdicts from now on."""
+    from probe.classify import judge
+    from probe.store import Filter
+
+    moved = 0
+    for run in store.runs():
+        before = {verdict.service: verdict for _, verdict in store.service_verdicts(Filter(run_id=run.id))}
+        found = store.judged(run.id) if run.services else []
+        verdicts = [v for need in run.services if (v := judge(need, run.id, found, rules_version)) is not None]
+        changed = [verdict for verdict in verdicts if verdict != before.get(verdict.service)]
+        store.add_service_verdicts(changed)
+        moved += sum(_gist(verdict) != _gist(before.get(verdict.service)) for verdict in changed)
+    return moved
+
+
+def _gist(verdict: ServiceVerdict | None) -> object:
+    return (verdict.outcome, verdict.methods, verdict.confidence) if verdict is not None else None
 
 
 def _judged_again(store: Store, known: Fingerprints) -> Iterator[tuple[Result, Result]]:

@@ -74,5 +74,7 @@ def _run() -> int:
 
 
 def _say(text: str, status: Status) -> int:
-    typer.echo(f"probe: {text}", err=True)
+    from probe.report.safe import safe
+
+    typer.echo("probe: " + "\n".join(safe(line, 1000) for line in text.split("\n")), err=True)
     return status

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +36,7 @@ def check(
         ),
     ],
     json: options.Json = False,
+    by_service: options.Services = False,
     no_save: Annotated[bool, typer.Option("--no-save", help="Record nothing.")] = False,
     lists: options.Lists = None,
     stores: options.Stores = False,
@@ -54,19 +56,26 @@ def check(
 
     from probe.cli.session import carry_out
     from probe.cli.settings import database, load_config
+    from probe.cli.sources import known_services, sources
     from probe.run import Pace
-    from probe.targets import TargetError, resolve
+    from probe.targets import TargetError, named, resolve
 
     files = load_config(config)
-    services = services_of(lists)
+    known = known_services(files.config)
+    services = sources(lists, files.config).lists.services if lists else known.services
     try:
         found = resolve(targets, services)
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
+    whole = named(targets, services)
+    if by_service and not whole:
+        raise Refusal("--services: none of the targets is a service; `probe targets list` shows them", Status.USAGE)
     asked = _stores(stores, country, found, services, files.config)
     job = _job(
         "check",
         found,
+        services=whole,
+        by_service=by_service,
         config=files.config,
         control=control,
         resolver=resolver,
@@ -79,6 +88,7 @@ def check(
         jitter=0.0,
         json=json,
         locate=locate,
+        recorded={"lists": known.name},
     )
     return carry_out(replace(job, stores=asked))
 
@@ -144,6 +154,7 @@ def run(
         ),
     ] = None,
     json: options.Json = False,
+    by_service: options.Services = False,
     locate: options.Locate = False,
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
@@ -159,11 +170,12 @@ def run(
 
     from probe.cli.session import carry_out
     from probe.cli.settings import database, is_scheduled, load_config
+    from probe.cli.sources import sources
     from probe.run import Pace
-    from probe.targets import targets_of
 
     files = load_config(config)
-    services = _chosen(services_of(targets), service)
+    chosen = sources(targets, files.config)
+    lists = chosen.of_services(service or [])
     pace = Pace(
         concurrency=concurrency or files.config.concurrency or _CONCURRENCY,
         rate=rate or files.config.rate or _RATE,
@@ -171,7 +183,9 @@ def run(
     )
     job = _job(
         "run",
-        targets_of(services),
+        lists.targets,
+        services=lists.services,
+        by_service=by_service,
         config=files.config,
         control=control,
         resolver=resolver,
@@ -184,6 +198,7 @@ def run(
         jitter=_JITTER,
         json=json,
         locate=locate,
+        recorded=chosen.settings,
         resume=resume,
     )
     allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
@@ -194,6 +209,8 @@ def _job(
     command: str,
     targets: tuple[Target, ...],
     *,
+    services: tuple[Service, ...],
+    by_service: bool,
     config: Config,
     control: list[str] | None,
     resolver: str | None,
@@ -206,6 +223,7 @@ def _job(
     jitter: float,
     json: bool,
     locate: bool,
+    recorded: Mapping[str, Any],
     resume: bool = False,
 ) -> Job:
     from probe.cli import settings
@@ -217,6 +235,8 @@ def _job(
     return Job(
         command=command,
         targets=targets,
+        services=tuple(service.need for service in services),
+        by_service=by_service,
         vantage=settings.vantage(config, known),
         controls=settings.controls(control or [], config),
         resolvers=settings.resolvers(resolver, config),
@@ -229,38 +249,6 @@ def _job(
         database=database,
         json=json,
         locate=locate,
+        settings=recorded,
         resume=resume,
     )
-
-
-def _shipped() -> tuple[Service, ...]:
-    from probe.targets import TargetListError, shipped
-
-    try:
-        return shipped()
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def services_of(paths: list[Path] | None) -> tuple[Service, ...]:
-    """The services of the lists that were named, or of the shipped ones."""
-    from probe.targets import TargetListError, load
-
-    if not paths:
-        return _shipped()
-    try:
-        return load(paths)
-    except TargetListError as error:
-        raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-def _chosen(services: tuple[Service, ...], wanted: list[str] | None) -> tuple[Service, ...]:
-    if not wanted:
-        return services
-    known = {service.id for service in services}
-    for name in wanted:
-        if name not in known:
-            raise Refusal(
-                f"--service {name}: no such service in the lists (known: {', '.join(sorted(known))})", Status.USAGE
-            )
-    return tuple(service for service in services if service.id in wanted)

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Services = Annotated[
+    bool, typer.Option("--services", help="One verdict a service on stdout, in place of one a target.")
+]
 Database = Annotated[
     Path | None,
     typer.Option("--db", envvar="PROBE_DB", help="The database.", show_default="results/probe.sqlite in a checkout"),
@@ -73,7 +76,10 @@ Country = Annotated[
 Lists = Annotated[
     list[Path] | None,
     typer.Option(
-        "--targets", help="A target list: a file or a folder of them. May be repeated.", show_default="shipped"
+        "--targets",
+        help="A target list: a service file, a CSV test list, an OONI Run descriptor, one target a line; or a folder "
+        "of them. May be repeated.",
+        show_default="those installed or shipped",
     ),
 ]
 FingerprintFiles = Annotated[

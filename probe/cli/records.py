@@ -28,6 +28,7 @@ def results(
     ] = None,
     since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (ISO 8601, UTC).")] = None,
     run: Annotated[str | None, typer.Option("--run", help="Of this run.")] = None,
+    services: options.Services = False,
     stores: Annotated[
         bool, typer.Option("--stores", help="What was found in app stores, in place of the verdicts.")
     ] = False,
@@ -43,6 +44,8 @@ def results(
     from probe.report.terminal import result_line
     from probe.store import Filter
 
+    if services and target is not None:
+        raise Refusal("--services --target: a service as a whole is no target; leave one of them out", Status.USAGE)
     wanted = Filter(
         service=service,
         target=_target_name(target),
@@ -53,6 +56,8 @@ def results(
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if stores:
         return _show_stores(wanted, out, json=json, db=db, config=config)
+    if services:
+        return _show_services(wanted, out, json=json, db=db, config=config)
     with open_database(db, config) as store, store.registers() as registers:
         for result in store.results(wanted):
             standings = _standings(registers, result)
@@ -63,6 +68,19 @@ def results(
             out.print(result_line(result))
             for line in beside_verdict(result, standings):
                 out.print(f"{'':21}{line}")
+    return Status.OK
+
+
+def _show_services(wanted: Filter, out: Console, *, json: bool, db: Path | None, config: Path | None) -> int:
+    from probe.form import dumps, service_verdict_json
+    from probe.report.terminal import past_service_line
+
+    with open_database(db, config) as store:
+        for each in store.service_verdicts(wanted):
+            if json:
+                print(dumps(service_verdict_json(*each)))
+            else:
+                out.print(past_service_line(*each))
     return Status.OK
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from probe.cli import options
-from probe.cli.errors import Refusal, Status
+from probe.cli.errors import Refusal, Status, say
 
 if TYPE_CHECKING:
     from probe.store import Store
@@ -49,9 +48,9 @@ def import_file(
     except StoreError as error:
         raise Refusal(f"not imported: {error}", Status.FAILED) from None
     for skipped in read.first_damaged:
-        _say(f"damaged: {skipped}")
+        say(f"damaged: {skipped}")
     if read.damaged > len(read.first_damaged):
-        _say(f"{read.damaged - len(read.first_damaged)} more lines are damaged")
+        say(f"{read.damaged - len(read.first_damaged)} more lines are damaged")
     print(dumps(register_json(made)) if json else register_line(made))
     return Status.NOT_OK if made.damaged else Status.OK
 
@@ -67,7 +66,7 @@ def list_registers(json: options.Json = False, db: options.Database = None, conf
         for register in registers.all:
             print(dumps(register_json(register)) if json else register_line(register))
         if not registers.all:
-            _say(_NONE)
+            say(_NONE)
     return Status.OK
 
 
@@ -82,20 +81,21 @@ def lookup(
 ) -> int:
     """Are these targets in a register, by which entry, and since when? An address is looked up only where the target is
     one; `probe results` looks up those that a measurement saw."""
-    from probe.cli.measuring import services_of
     from probe.cli.records import open_database
+    from probe.cli.settings import load_config
+    from probe.cli.sources import known_services
     from probe.form import dumps, standing_json
     from probe.register import wanted
     from probe.report.registers import standing_line
     from probe.targets import TargetError, resolve
 
     try:
-        found = resolve(targets, services_of(None))
+        found = resolve(targets, known_services(load_config(config).config).services)
     except TargetError as error:
         raise Refusal(str(error), Status.USAGE) from None
     with open_database(db, config) as store, store.registers() as registers:
         if not registers.all:
-            _say(_NONE)
+            say(_NONE)
         for target in found:
             standings = registers.standings(wanted(target))
             if json:
@@ -134,9 +134,3 @@ def _country(text: str) -> str:
         return country(text)
     except ValueError as error:
         raise Refusal(f"--country: {error}", Status.USAGE) from None
-
-
-def _say(text: str) -> None:
-    from probe.report.safe import safe
-
-    print(f"probe: {safe(text, 600)}", file=sys.stderr)

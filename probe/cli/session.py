@@ -6,31 +6,33 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from probe import __version__
 from probe.address import parse
-from probe.classify import Fingerprints, Ground, classify
+from probe.classify import Fingerprints, Ground, classify, judge, rules_version
 from probe.cli.app_stores import StoresJob, ask_stores
 from probe.cli.errors import Refusal, Status
 from probe.cli.recorder import Recorder
 from probe.control import clients_of
-from probe.form import dumps, result_json, store_check_json
+from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
-from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage
+from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage, Verdict
 from probe.networks import Networks, NetworksError
 from probe.plan import Task, plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
-from probe.report.terminal import summary, verdict_lines
+from probe.report.terminal import service_line, summary, verdict_lines
 from probe.run import Pace, Runner, unless
+from probe.service import Need, ServiceVerdict
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
 from probe.steps.network import Network, Resolver, SecureResolver, Timeouts
@@ -53,6 +55,8 @@ class Job:
 
     command: str
     targets: tuple[Target, ...]
+    services: tuple[Need, ...]
+    """The services among them that are measured as a whole."""
     vantage: Vantage
     controls: tuple[str, ...]
     resolvers: tuple[Resolver, ...]
@@ -66,8 +70,12 @@ class Job:
     database: Path | None
     """`None`: nothing is recorded."""
     json: bool
+    by_service: bool = False
+    """Verdicts on services are printed in place of those on targets; for people, after them otherwise."""
     locate: bool = False
     """Find out where on the path a block sits."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What else the run records of how it was asked for."""
     resume: bool = False
     """Go on with the last run that was killed, instead of a new one."""
     scheduled: bool = False
@@ -84,6 +92,8 @@ class Session:
 
     job: Job
     outcomes: list[Outcome] = field(default_factory=list)
+    judged: list[tuple[Target, Verdict]] = field(default_factory=list)
+    """Of the whole run, what a killed process had measured of it too."""
     stopped_by: signal.Signals | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
@@ -94,11 +104,30 @@ class Session:
     def show(self, result: Result) -> None:
         """Prints one verdict."""
         self.outcomes.append(result.verdict.outcome)
+        self.judged.append((result.measurement.target, result.verdict))
+        if self.job.by_service:
+            return
         if self.job.json:
             print(dumps(result_json(result)), flush=True)
             return
         for line in verdict_lines(result):
             self.out.print(line)
+
+    def concluded(self, run: Run) -> list[ServiceVerdict]:
+        """What follows for those services that were measured as a whole."""
+        version = rules_version(self.job.fingerprints)
+        return [v for need in run.services if (v := judge(need, run.id, self.judged, version)) is not None]
+
+    def show_services(self, run: Run, verdicts: Sequence[ServiceVerdict]) -> None:
+        """Prints the verdicts on whole services."""
+        if self.job.json and self.job.by_service:
+            for verdict in verdicts:
+                print(dumps(service_verdict_json(run, verdict)), flush=True)
+        elif not self.job.json:
+            if self.outcomes and verdicts and not self.job.by_service:
+                self.out.print()
+            for verdict in verdicts:
+                self.out.print(service_line(verdict))
 
     def show_store(self, check: StoreCheck) -> None:
         """Prints what was found in an app store, which is no verdict."""
@@ -183,7 +212,11 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     left = [target for target in job.targets if (target.name, target.service) not in done]
     tasks = plan(left, seed=secrets.randbits(64), jitter=job.jitter)
     ground = Ground(run.host)
-    if await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store) and store is not None:
+    if done and store is not None:
+        session.judged += store.judged(run.id)
+    finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store)
+    _conclude(session, run, store)
+    if finished and store is not None:
         store.finish_run(run.id, datetime.now(UTC))
     _close(session, replace(run, host=ground.host), len(tasks))
     return session.status()
@@ -215,7 +248,9 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
             "locate": job.locate,
             "targets": len(job.targets),
             "networks": job.networks.described(),
+            **job.settings,
         },
+        services=job.services,
     )
     if store is not None:
         store.begin_run(run)
@@ -246,6 +281,14 @@ class Desk:
         if self.recorder is not None:
             self.recorder.forget(result)
         self.session.show(result)
+
+
+def _conclude(session: Session, run: Run, store: Store | None) -> None:
+    """Records and prints the verdicts on whole services."""
+    verdicts = session.concluded(run)
+    if store is not None:
+        store.add_service_verdicts(verdicts)
+    session.show_services(run, verdicts)
 
 
 async def _measure(
@@ -338,6 +381,7 @@ def _tell_offline(session: Session, run: Run) -> Status:
                 observations=(),
             )
             session.show(Result(measurement=empty, controls=(), verdict=classify(empty, (), host, job.fingerprints)))
+        session.show_services(run, session.concluded(run))
     session.err.print(f"This machine has no network: {host.why_offline}. Nothing was measured.")
     return Status.OFFLINE
 

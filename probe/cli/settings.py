@@ -46,6 +46,14 @@ class NetworksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     databases: tuple[str, ...] = ()
 
 
+class TargetsTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[targets]`: where newer target lists come from, and whose signature they must bear."""
+
+    key: str | None = None
+    """An Ed25519 public key: 32 bytes, base64."""
+    url: str | None = None
+
+
 class StoresTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """`[stores]`: where the app stores' public listings are, in place of their own addresses."""
 
@@ -68,6 +76,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Let scheduled runs measure where the way out is a VPN."""
     vantage: VantageTable = VantageTable()
     networks: NetworksTable = NetworksTable()
+    targets: TargetsTable = TargetsTable()
     stores: StoresTable = StoresTable()
 
 
@@ -108,13 +117,25 @@ def database(flag: Path | None, config: Config) -> Path:
         return flag
     if config.database is not None:
         return Path(config.database).expanduser()
-    state = os.environ.get("STATE_DIRECTORY")
-    if state:
-        return Path(state.split(":")[0]) / "probe.sqlite"
-    if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
+    if _state() is None and (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
         return _CHECKOUT / "results" / "probe.sqlite"
+    return _data() / "probe.sqlite"
+
+
+def installed_lists() -> Path:
+    """The folder of the target lists that `probe targets update` installs."""
+    return _data() / "targets"
+
+
+def _data() -> Path:
+    """Where this program keeps what it makes: the service's state, else the user's data."""
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return home / "probe" / "probe.sqlite"
+    return _state() or home / "probe"
+
+
+def _state() -> Path | None:
+    folders = os.environ.get("STATE_DIRECTORY")
+    return Path(folders.split(":")[0]) if folders else None
 
 
 def controls(flags: list[str], config: Config) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Measurements under way and those still fresh: however many ask for the same, it is measured once.
 
-Law: a target, spoken to in one protocol, is measured once for all who ask for it, and once more at each additional
-address that anybody asks for. What was measured is fresh for `ttl` seconds; a failure of this control's own is an
-answer for those who wait, and is never kept.
+Law: a target, spoken to in one protocol and with one choice of roots, is measured once for all who ask for it, and once
+more at each additional address that anybody asks for. What was measured is fresh for `ttl` seconds; a failure of this
+control's own is an answer for those who wait, and is never kept.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ MOST_RECENT = 2_000
 
 K = TypeVar("K")
 V = TypeVar("V")
-Key = tuple[str, ProtocolName | None, str | None]
-"""The name of a target, the protocol that is spoken, and the address at which it was measured where it is not the
-target's own."""
+Key = tuple[str, ProtocolName | None, tuple[str, ...], str | None]
+"""The name of a target, the protocol that is spoken, its roots, and the address at which it was measured where it is
+not the target's own."""
 Measure = Callable[[Target, str | None], Awaitable[Measurement]]
 
 _log = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Measurements:
 
     def _part(self, target: Target, address: str | None) -> asyncio.Future[Answer]:
         """One measurement: fresh, under way, or begun now."""
-        key = (target.name, target.speaks, address)
+        key = (target.name, target.speaks, target.roots, address)
         shared, kept = self._under_way.get(key), self._kept.get(key)
         if shared is not None or kept is not None:
             self.hits += address is None

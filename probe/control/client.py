@@ -265,7 +265,13 @@ class ControlClient:
     async def _converse(self, batch: Mapping[str, _Waiting]) -> None:
         """Raises BusyError, WireError, and what httpx raises."""
         asks = [
-            Ask(target=name, addresses=list(each.addresses), speaks=each.target.speaks) for name, each in batch.items()
+            Ask(
+                target=name,
+                addresses=list(each.addresses),
+                speaks=each.target.speaks,
+                roots=list(each.target.roots),
+            )
+            for name, each in batch.items()
         ]
         url, kind = self.url + MEASURE_PATH, {"Content-Type": "application/json"}
         request = self._http.build_request("POST", url, content=request_body(asks), headers=kind)

@@ -16,6 +16,7 @@ from starlette.requests import Request
 from probe.address import Address, is_global, parse, special_use
 from probe.model import ProtocolName, Target
 from probe.steps.network import Network
+from probe.targets import parse_roots
 from probe.words import SPOKEN_OVER
 
 PORTS: frozenset[int] = frozenset(
@@ -27,7 +28,7 @@ PORTS: frozenset[int] = frozenset(
         853,  # DNS over TLS
         4244,  # Viber
         5242,
-        5222,  # XMPP and what grew from it: WhatsApp, KakaoTalk
+        5222,  # XMPP and what grew from it: WhatsApp, Threema
         5223,  # Apple's push
         5228,  # Google's push
         8883,  # MQTT
@@ -36,10 +37,16 @@ PORTS: frozenset[int] = frozenset(
         3480,
         3481,
         19302,
+        995,  # KakaoTalk; mail elsewhere, of which this is only the part that fetches one's own
+        9282,
+        10009,
+        14000,  # QQ
+        4443,  # Session
     }
 )
-"""Ports that messaging services are reached on. No mail, remote login or database: nothing to be abused against. Over
-UDP one datagram of 20 bytes is sent, three times at most: an answer is hardly longer, so nothing is amplified."""
+"""Ports that messaging services are reached on, all of the shipped lists' among them. None that sends mail, no remote
+login or database: nothing to be abused against. Over UDP one datagram of 20 bytes is sent, three times at most: an
+answer is hardly longer, so nothing is amplified."""
 
 MOST_BODY_BYTES = 256 * 1024
 BODY_SECONDS = 10.0
@@ -94,6 +101,14 @@ def public_addresses(texts: Sequence[str]) -> tuple[str, ...]:
         if is_global(address):
             found.add(str(address))
     return tuple(sorted(found))
+
+
+def roots(texts: Sequence[str]) -> tuple[str, ...]:
+    """Whose certificates the asking client takes for good (`Target.roots`). Raises RefusedError for what is no root."""
+    try:
+        return tuple(sorted(parse_roots(list(texts)))) if texts else ()
+    except ValueError as error:
+        raise RefusedError(400, f"roots: {error}") from None
 
 
 async def read_body(request: Request) -> bytes:

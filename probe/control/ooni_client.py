@@ -49,6 +49,8 @@ _UNASKABLE = {
     Scheme.UDP: "datagrams (udp://)",
 }
 """It visits pages, and connects to a web server's ports whatever port it is told."""
+_OWN_ROOT = "a service with a root of its own"
+"""A helper cannot be told of the root: it would call the service's certificates bad, and the service down."""
 _ALIVE = frozenset({httpx.codes.OK, httpx.codes.BAD_REQUEST})
 """What a helper says to a question that is none."""
 
@@ -97,7 +99,9 @@ class OoniClient:
         """
         page = page_of(target)
         if page is None:
-            self._problems.note(f"cannot be asked about {_UNASKABLE[target.scheme]}")
+            unaskable = _OWN_ROOT if target.roots else _UNASKABLE[target.scheme]
+            self._problems.note(f"cannot be asked about {unaskable}")
+        if page is None or self._patience.is_lost:
             return None
         asked = public(addresses)
         async with self._places:
@@ -185,6 +189,8 @@ class OoniClient:
 
 def page_of(target: Target) -> Target | None:
     """The page by which a helper learns of a target; None where there is none."""
+    if target.roots:
+        return None
     if target.scheme in DEFAULT_PORTS:
         return target
     if target.scheme in (Scheme.TCP, Scheme.TLS) and target.port == DEFAULT_PORTS[Scheme.HTTPS]:

@@ -152,6 +152,7 @@ class Control:
         for ask in asks:
             try:
                 target, addresses = self._admit(ask.target, may, ask.speaks), self._admit_addresses(ask)
+                target = replace(target, roots=limits.roots(ask.roots))
             except RefusedError as error:
                 refused.append(error_line(printable(ask.target, _LONGEST_ECHO), str(error)))
                 continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -56,16 +56,17 @@ class WireError(ValueError):
     """What came over the wire does not have the form it must have; the text says how."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One target that a probe wants measured."""
+class Ask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One target that a probe wants measured. What there is none of is not sent."""
 
     target: str
     """As `Target.name` writes it."""
-    addresses: list[str] = field(default_factory=list)
+    addresses: list[str] = []
     """Addresses that the asking vantage point saw, to be connected to as well."""
     speaks: str | None = None
     """The protocol to speak to it: a word of `words.ProtocolName`, or one that only a newer program knows."""
+    roots: list[str] = []
+    """Whose certificates are good for it (`Target.roots`). A control that does not know the word does not mind it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

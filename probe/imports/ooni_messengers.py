@@ -20,7 +20,7 @@ from probe.ooni.hop import Row, observations
 from probe.targets import TargetError, parse_one, redirect
 
 SERVICES: Mapping[str, str] = {
-    "facebook_messenger": "facebook_messenger",
+    "facebook_messenger": "messenger",
     "signal": "signal",
     "telegram": "telegram",
     "whatsapp": "whatsapp",

@@ -31,6 +31,7 @@ EXPERIMENTS: dict[Experiment, str] = {
     Experiment.OVER_TCP: "the question asked over TCP, where a forger of datagrams has no hand",
     Experiment.OVER_TLS: "the question asked over TLS, where nobody on the way can read it",
     Experiment.OVER_HTTPS: "another resolver asked, over HTTPS",
+    Experiment.BELOW_THE_NAME: "the question for a made-up name below it",
     Experiment.CONTROL_ADDRESS: "to the address that the control was given",
     Experiment.NEUTRAL_GROUND: "the names sent to the control's own address, which answers under any name",
     Experiment.OTHER_NAME: "to the same address, under a name that nobody blocks",

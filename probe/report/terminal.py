@@ -12,10 +12,12 @@ from probe.model import (
     DnsRecord,
     Outcome,
     Result,
+    Run,
     Vantage,
     Verdict,
 )
 from probe.report.safe import safe
+from probe.service import ServiceVerdict
 
 _STYLE = {
     Outcome.OK: "green",
@@ -39,6 +41,18 @@ def verdict_lines(result: Result) -> Iterator[Text]:
         yield Text(f"{'':{_WIDTH}}  {safe(place)}", style="dim")
 
 
+def service_line(verdict: ServiceVerdict) -> Text:
+    """The verdict on one service in one line."""
+    line = Text(verdict.outcome.value.upper().ljust(_WIDTH), style=_STYLE[verdict.outcome])
+    line.append(f"  {safe(verdict.service)}{how_sure(verdict)}: {safe(verdict.text)}", style="default not bold")
+    return line
+
+
+def past_service_line(run: Run, verdict: ServiceVerdict) -> Text:
+    """The same of a past run."""
+    return Text(f"{run.started_at:%Y-%m-%d %H:%M:%S}  ").append_text(service_line(verdict))
+
+
 def result_line(result: Result) -> Text:
     """A past verdict in one line, with the id that `probe explain` takes."""
     measurement, verdict = result.measurement, result.verdict
@@ -55,7 +69,7 @@ def moved_line(before: Result, after: Result) -> str:
     return f"{name}: {old.outcome}{how_sure(old)} -> {new.outcome}{how_sure(new)}  {after.measurement.id}"
 
 
-def how_sure(verdict: Verdict) -> str:
+def how_sure(verdict: Verdict | ServiceVerdict) -> str:
     """` (tls, confirmed)` after a blocked target's name; nothing after any other."""
     words = [method.value for method in verdict.methods] + ([verdict.confidence.value] if verdict.confidence else [])
     return f" ({', '.join(words)})" if words else ""

@@ -34,11 +34,13 @@ def context(alpn: Sequence[str]) -> ssl.SSLContext:
     return made
 
 
-async def handshake(attempt: Attempt, stream: Stream, host: str, alpn: tuple[str, ...] = ALPN_WEB) -> bool:
+async def handshake(
+    attempt: Attempt, stream: Stream, host: str, alpn: tuple[str, ...] = ALPN_WEB, roots: Sequence[str] = ()
+) -> bool:
     """Shakes hands on an open stream with `host` as the server name, and verifies the certificate for it.
 
-    True when the certificate is good. The row's `failure` names what was wrong; with a completed handshake and a
-    bad certificate `tls_version` is set as well.
+    `roots` are whose certificates the service may show (`Target.roots`). True when the certificate is good. The row's
+    `failure` names what was wrong; with a completed handshake and a bad certificate `tls_version` is set as well.
     """
     server_name = host if parse(host) is None else None
     detail = TlsDetail(address=stream.address, port=stream.port, server_name=server_name)
@@ -47,11 +49,15 @@ async def handshake(attempt: Attempt, stream: Stream, host: str, alpn: tuple[str
             stream.limit(attempt.hop_limit)
         # The session checks no name, but OpenSSL wants one for SNI; none is sent for an address.
         session = await stream.start(context(alpn), server_name)
-        _examine(current, session, detail, host)
+        chain = _examine(current, session, detail, roots)
+        wrong = verify(chain, host, attempt.network.now(), attempt.network.roots, roots)
+        if wrong is not None:
+            current.fail(wrong)
     return current.failure is None
 
 
-def _examine(current: Operation, session: ssl.SSLObject, detail: TlsDetail, host: str) -> None:
+def _examine(current: Operation, session: ssl.SSLObject, detail: TlsDetail, roots: Sequence[str]) -> list[bytes]:
+    """Writes down what was agreed on and shown; gives the chain."""
     journal, network = current.attempt.journal, current.attempt.network
     chain = _kept(peer_chain(session))
     fingerprints = tuple(sha256(der) for der in chain)
@@ -75,13 +81,11 @@ def _examine(current: Operation, session: ssl.SSLObject, detail: TlsDetail, host
             alternative_names=leaf.alternative_names,
             public_key_sha256=leaf.public_key_sha256,
         )
-    root = root_of(chain, network.roots)
+    root = root_of(chain, network.roots, roots)
     if root is not None:
         seen = replace(seen, root_sha256=root, root_is_public=root in network.public_roots)
     current.detail = seen
-    wrong = verify(chain, host, network.now(), network.roots)
-    if wrong is not None:
-        current.fail(wrong)
+    return chain
 
 
 def peer_chain(session: ssl.SSLObject) -> list[bytes]:

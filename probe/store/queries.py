@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from probe.form import parse_time, time_text
-from probe.model import HttpDetail, Measurement, Observation, Result, Run, TlsDetail, Vantage
+from probe.model import HttpDetail, Measurement, Observation, Reason, Result, Run, Target, TlsDetail, Vantage, Verdict
+from probe.service import ServiceVerdict
 from probe.store import rows
 from probe.store.problem import StoreError
 from probe.store.process import is_alive
@@ -44,7 +45,7 @@ _MEASUREMENT = """
     SELECT measurement.id, measurement.target_id, measurement.vantage_id, measurement.started_at,
            measurement.runtime, {run_id} AS run_id,
            target.scheme, target.host, target.port, target.path, target.speaks, target.service, target.role,
-           target.certainty, target.retired,
+           target.certainty, target.retired, target.roots,
            vantage.name, vantage.country, vantage.asn, vantage.network
            {more}
     FROM {table} AS measurement
@@ -113,6 +114,45 @@ def result(connection: sqlite3.Connection, measurement_id: str, *, with_bodies: 
     return _result(connection, row, with_bodies=with_bodies)
 
 
+def judged(connection: sqlite3.Connection, run_id: str) -> list[tuple[Target, Verdict]]:
+    """Each target of a run with its newest verdict, without the observations."""
+    found = connection.execute(f"{_RESULT} WHERE measurement.run_id = ?", (run_id,))
+    return [(rows.target_from_row(row), rows.verdict_from_row(row, _reasons(connection, row))) for row in found]
+
+
+def service_verdicts(connection: sqlite3.Connection, wanted: Filter) -> Iterator[tuple[Run, ServiceVerdict]]:
+    """The newest verdict on each service of each run that `wanted` names, oldest run first. It names no target."""
+    conditions = {
+        "service": "service_verdict.service = :service",
+        "outcome": "service_verdict.outcome = :outcome",
+        "since": "run.started_at >= :since",
+        "run_id": "run.id = :run_id",
+    }
+    values = {name: getattr(wanted, name) for name in conditions}
+    narrowed = " AND ".join(["newest", *(sql for name, sql in conditions.items() if values[name] is not None)])
+    if wanted.since is not None:
+        values["since"] = time_text(wanted.since)
+    sql = f"""
+        SELECT service_verdict.*, service_verdict.id = (
+            SELECT max(id) FROM service_verdict AS other
+            WHERE other.run_id = service_verdict.run_id AND other.service = service_verdict.service
+        ) AS newest
+        FROM service_verdict JOIN run ON run.id = service_verdict.run_id
+        WHERE {narrowed} ORDER BY run.started_at, run.id, service_verdict.service
+    """  # noqa: S608 - literals only
+    runs: dict[str, Run] = {}
+    for row in connection.execute(sql, values):
+        if row["run_id"] not in runs:
+            runs = {row["run_id"]: run(connection, row["run_id"])}
+        yield runs[row["run_id"]], rows.service_verdict_from_row(row)
+
+
+def runs(connection: sqlite3.Connection) -> Iterator[Run]:
+    """Every run, oldest first."""
+    for row in connection.execute("SELECT * FROM run ORDER BY started_at, id"):
+        yield rows.run_from_row(row, _vantage(connection, row["vantage_id"]))
+
+
 def store_checks(connection: sqlite3.Connection, wanted: Filter) -> Iterator[StoreCheck]:
     """What was found of apps in stores, oldest first."""
     sql = """SELECT * FROM listing WHERE ifnull(service = :service, :service IS NULL)
@@ -165,7 +205,6 @@ def _vantage(connection: sqlite3.Connection, vantage_id: int) -> Vantage:
 
 def _result(connection: sqlite3.Connection, row: sqlite3.Row, *, with_bodies: bool) -> Result:
     try:
-        reasons = connection.execute("SELECT * FROM reason WHERE verdict_id = ? ORDER BY number", (row["verdict_id"],))
         controls = connection.execute(_CONTROLS, (row["id"],)).fetchall()
         return Result(
             measurement=_measurement(connection, "observation", row, with_bodies=with_bodies),
@@ -173,10 +212,15 @@ def _result(connection: sqlite3.Connection, row: sqlite3.Row, *, with_bodies: bo
                 _measurement(connection, "control_observation", control, with_bodies=with_bodies)
                 for control in controls
             ),
-            verdict=rows.verdict_from_row(row, tuple(map(rows.reason_from_row, reasons))),
+            verdict=rows.verdict_from_row(row, _reasons(connection, row)),
         )
     except (ValueError, msgspec.MsgspecError) as error:
         raise StoreError(f"measurement {row['id']} cannot be read: {error}; was the file changed by hand?") from error
+
+
+def _reasons(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[Reason, ...]:
+    found = connection.execute("SELECT * FROM reason WHERE verdict_id = ? ORDER BY number", (row["verdict_id"],))
+    return tuple(map(rows.reason_from_row, found))
 
 
 def _measurement(

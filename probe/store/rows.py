@@ -32,6 +32,7 @@ from probe.model import (
     Verdict,
     detail_columns,
 )
+from probe.service import Need, RoleVerdict, ServiceVerdict
 from probe.store.schema import DETAIL_COLUMNS, OBSERVATION_COLUMNS
 from probe.storefront import AppStore, Listing, Question, Said, StoreCheck
 
@@ -58,6 +59,7 @@ def target_row(target: Target) -> dict[str, Any]:
         "role": target.role.value if target.role else None,
         "certainty": target.certainty.value,
         "retired": target.retired.isoformat() if target.retired else None,
+        "roots": dumps(target.roots),
     }
 
 
@@ -72,6 +74,7 @@ def target_from_row(row: Row) -> Target:
         role=Role(row["role"]) if row["role"] else None,
         certainty=Certainty(row["certainty"]),
         retired=date.fromisoformat(row["retired"]) if row["retired"] else None,
+        roots=tuple(msgspec.json.decode(row["roots"])),
     )
 
 
@@ -87,6 +90,7 @@ def run_row(run: Run, vantage_id: int) -> dict[str, Any]:
         "software": run.software,
         "host": host_text(run.host),
         "settings": dumps(dict(run.settings)),
+        "services": dumps(run.services),
     }
 
 
@@ -106,6 +110,7 @@ def run_from_row(row: Row, vantage: Vantage) -> Run:
         process=row["process"],
         software=row["software"],
         settings=msgspec.json.decode(row["settings"]),
+        services=msgspec.json.decode(row["services"], type=tuple[Need, ...]),
     )
 
 
@@ -169,6 +174,36 @@ def verdict_from_row(row: Row, reasons: tuple[Reason, ...]) -> Verdict:
         reasons=reasons,
         rules_version=row["rules_version"],
         controls=tuple(msgspec.json.decode(row["controls"])),
+    )
+
+
+def service_verdict_row(verdict: ServiceVerdict, made_at: str) -> dict[str, Any]:
+    """All but the vantage point, which is the run's."""
+    sure = f" ({', '.join(verdict.methods)}), {verdict.confidence}" if verdict.confidence else ""
+    return {
+        "title": f"{verdict.service} {verdict.outcome}{sure}",
+        "run_id": verdict.run_id,
+        "service": verdict.service,
+        "rules_version": verdict.rules_version,
+        "outcome": verdict.outcome.value,
+        "methods": dumps([method.value for method in verdict.methods]),
+        "confidence": verdict.confidence.value if verdict.confidence else None,
+        "text": verdict.text,
+        "roles": dumps(verdict.roles),
+        "made_at": made_at,
+    }
+
+
+def service_verdict_from_row(row: Row) -> ServiceVerdict:
+    return ServiceVerdict(
+        run_id=row["run_id"],
+        service=row["service"],
+        outcome=Outcome(row["outcome"]),
+        methods=tuple(Method(word) for word in msgspec.json.decode(row["methods"])),
+        confidence=Confidence(row["confidence"]) if row["confidence"] else None,
+        text=row["text"],
+        roles=msgspec.json.decode(row["roles"], type=tuple[RoleVerdict, ...]),
+        rules_version=row["rules_version"],
     )
 
 

@@ -21,7 +21,9 @@ from sqlite_utils import Database
 from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
 from probe.register import Entry, Keys, Register
-from probe.store import queries, rows
+from probe.service import ServiceVerdict
+from probe.store import health, queries, rows
+from probe.store.health import Unreached
 from probe.store.migrations import transaction
 from probe.store.opening import open_database, reading
 from probe.store.problem import StoreError, refuse, told_plainly
@@ -136,6 +138,20 @@ class Store:
                 db.conn.execute("DELETE FROM verdict WHERE measurement_id = ? AND rules_version = ?", same)
             _add_verdicts(db, verdicts)
 
+    def add_service_verdicts(self, verdicts: Sequence[ServiceVerdict]) -> None:
+        """Records what was concluded of whole services, each in the place of one by the same rules in the same run.
+        Raises StoreError for a run that is not there."""
+        made_at = time_text(datetime.now(UTC))
+        with self._writing() as db:
+            for verdict in verdicts:
+                same = (verdict.run_id, verdict.service, verdict.rules_version)
+                sql = "DELETE FROM service_verdict WHERE run_id = ? AND service = ? AND rules_version = ?"
+                db.conn.execute(sql, same)
+                vantage = db.conn.execute("SELECT vantage_id FROM run WHERE id = ?", (verdict.run_id,)).fetchone()
+                if vantage is None:
+                    raise refuse(self.path, f"there is no run {verdict.run_id}", "see `probe results`")
+                _insert(db, "service_verdict", {**rows.service_verdict_row(verdict, made_at), "vantage_id": vantage[0]})
+
     def results(self, wanted: Filter, *, with_bodies: bool = False) -> Iterator[Result]:
         """The measurements that `wanted` names with their newest verdicts, oldest first, one at a time, as they were
         when the first was asked for. Bodies and certificates only where asked."""
@@ -152,6 +168,21 @@ class Store:
         with reading(self.path) as connection:
             return queries.run(connection, run_id)
 
+    def runs(self) -> Iterator[Run]:
+        """Every run, oldest first."""
+        with reading(self.path) as connection:
+            yield from queries.runs(connection)
+
+    def judged(self, run_id: str) -> list[tuple[Target, Verdict]]:
+        """Each target that the run has measured, with its newest verdict."""
+        with reading(self.path) as connection:
+            return queries.judged(connection, run_id)
+
+    def service_verdicts(self, wanted: Filter) -> Iterator[tuple[Run, ServiceVerdict]]:
+        """The newest verdict on each service in each run, oldest first; `wanted` cannot narrow by target or number."""
+        with reading(self.path) as connection:
+            yield from queries.service_verdicts(connection, wanted)
+
     def unfinished_run(self) -> Run | None:
         """The newest run of `probe run` that was stopped or killed before its end; those that go on are not meant."""
         with reading(self.path) as connection:
@@ -161,6 +192,11 @@ class Store:
         """Name and service of each target that the run has measured already."""
         with reading(self.path) as connection:
             return queries.measured(connection, run_id)
+
+    def unreached(self, days: float) -> Iterator[Unreached]:
+        """The targets that failed everywhere, at the controls too, over at least so many days."""
+        with reading(self.path) as connection:
+            yield from health.unreached(connection, days)
 
     def replace_register(
         self, register: Register, entries: Iterable[tuple[Entry, Keys]], damaged: Callable[[], int]

@@ -1,6 +1,7 @@
 """From `targets/*.toml` to services. A bad file is told whole: every fault with file, line, key and reason.
 
-Law: a list is read or refused, never half of it. The form of a file is the two tables below.
+Law: a list is read or refused, never half of it. The form of a file is in `keys`; here is what its parts have to do
+with each other.
 """
 
 from __future__ import annotations
@@ -9,129 +10,43 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from probe.model import DEFAULT_PORTS, App, Certainty, Endpoint, ProtocolName, Role, Service, Target
-from probe.targets.parse import TargetError, parse_one
+from probe.model import PUBLIC, SECURE, Endpoint, ProtocolName, Role, Service, Target, Unmeasured
+from probe.targets.keys import ENDPOINT, SERVICE, UNMEASURED, Key, shown
+from probe.targets.parse import TargetError
 from probe.words import SPOKEN_OVER
 
+ENDING = ".toml"
 _LARGEST = 1 << 20
-_LONGEST_SHOWN = 60
 
 
 class TargetListError(Exception):
     """A target list that cannot be used: every fault, a line each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What one key of a file may hold."""
-
-    required: bool
-    read: Callable[[Any], Any]
-    """Gives the value, or raises ValueError with the reason."""
-
-
-def _shown(text: str) -> str:
-    """A piece of a file as an error can show it: short, and on one line."""
-    return "".join(c if c.isprintable() else "?" for c in text[:_LONGEST_SHOWN])
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be a text that is not empty")
-    if not value.isprintable():
-        raise ValueError("has control characters in it")
-    return value
-
-
-def _date(value: Any) -> date:
-    if not isinstance(value, date) or isinstance(value, datetime):
-        raise ValueError("must be a date without quotes, such as 2019-05-31")
-    return value
-
-
-def _word_of(kind: type[Role] | type[Certainty] | type[ProtocolName]) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if value not in tuple(kind):
-            raise ValueError(f"must be one of {', '.join(kind)}, not {_shown(repr(value))}")
-        return kind(value)
-
-    return read
-
-
-def _domains(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        raise ValueError('must be a list of domains, such as ["line.me"]')
-    return tuple(parse_one(f"dns://{_text(each)}").host for each in value)
-
-
-def _endpoints(value: Any) -> list[Any]:
-    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
-        raise ValueError("must be at least one [[endpoint]] table")
-    return value
-
-
-def _target(value: Any) -> Target:
-    return parse_one(_text(value))
-
-
-def _page(value: Any) -> str:
-    if parse_one(_text(value)).scheme not in DEFAULT_PORTS:
-        raise ValueError("must be a web page, such as https://line.me/")
-    return _text(value)
-
-
-_PACKAGE = re.compile(r"[A-Za-z]\w*(?:\.[A-Za-z]\w*)+", re.ASCII)
-
-
-def _app(value: Any) -> App:
-    known = ("apple", "google")
-    if not isinstance(value, dict) or not value or not set(value) <= set(known):
-        raise ValueError(f"must be a table with {' or '.join(known)}, or both")
-    apple, google = value.get("apple"), value.get("google")
-    if apple is not None and (type(apple) is not int or not 0 < apple < 1 << 53):
-        raise ValueError("apple must be the number that stands in the app's address, such as 123456789")
-    if google is not None and not (isinstance(google, str) and _PACKAGE.fullmatch(google) and len(google) <= 150):
-        raise ValueError('google must be the name of a package, such as "org.example.app"')
-    return App(apple=apple, google=google)
-
-
-SERVICE: Mapping[str, Key] = {
-    "title": Key(True, _text),
-    "operator": Key(True, _text),
-    "homepage": Key(True, _page),
-    "domains": Key(True, _domains),
-    "retired": Key(False, _date),
-    "retired_reason": Key(False, _text),
-    "app": Key(False, _app),
-    "endpoint": Key(True, _endpoints),
-}
-ENDPOINT: Mapping[str, Key] = {
-    "target": Key(True, _target),
-    "role": Key(True, _word_of(Role)),
-    "purpose": Key(True, _text),
-    "certainty": Key(True, _word_of(Certainty)),
-    "source": Key(True, _text),
-    "healthy": Key(False, _text),
-    "speaks": Key(False, _word_of(ProtocolName)),
-    "retired": Key(False, _date),
-}
-
-
 def load(paths: Sequence[Path]) -> tuple[Service, ...]:
     """The services of files, or of folders of them. Raises TargetListError with every fault of all of them."""
+    faults: list[str] = []
+    files = dict.fromkeys(files_of(paths, (ENDING,), faults))
+    return _gathered(((path, *_read(path)) for path in files), faults)
+
+
+def load_texts(texts: Mapping[str, str]) -> tuple[Service, ...]:
+    """The services of texts by the name of their file. Raises TargetListError with every fault of all of them."""
+    return _gathered(((Path(name), *_understood(Path(name), text)) for name, text in texts.items()), [])
+
+
+def _gathered(read: Iterable[tuple[Path, Service | None, list[str]]], faults: list[str]) -> tuple[Service, ...]:
+    """One service a file, each service once."""
     services: dict[str, Service] = {}
     origins: dict[str, Path] = {}
-    faults: list[str] = []
-    for path in dict.fromkeys(_files(paths, faults)):
-        service, found = _read(path)
+    for path, service, found in read:
         if service is not None and service.id in services:
-            found = [f"{path}: the service {service.id!r} is in {origins[service.id]} already; each has one file"]
+            faults.append(f"{path}: the service {service.id!r} is in {origins[service.id]} already; each has one file")
         elif service is not None:
             services[service.id] = service
             origins[service.id] = path
@@ -141,27 +56,19 @@ def load(paths: Sequence[Path]) -> tuple[Service, ...]:
     return tuple(services.values())
 
 
-def check(paths: Sequence[Path]) -> list[str]:
-    """Every fault of these files, a line each; none when all is well."""
-    try:
-        load(paths)
-    except TargetListError as error:
-        return str(error).splitlines()
-    return []
-
-
-def _files(paths: Sequence[Path], faults: list[str]) -> Iterator[Path]:
+def files_of(paths: Sequence[Path], endings: Sequence[str], faults: list[str]) -> Iterator[Path]:
+    """The files that are named, and of each folder those with one of these endings, in the order of their names."""
     for path in paths:
         if not os.path.isdir(path):  # Path.is_dir() raises where a folder above may not be entered
             yield path
             continue
         try:
-            inside = sorted(each for each in path.iterdir() if each.suffix == ".toml")
+            inside = sorted(each for each in path.iterdir() if each.suffix.lower() in endings)
         except OSError as error:
             faults.append(f"{path}: cannot be read: {error.strerror}")
             continue
         if not inside:
-            faults.append(f"{path}: a folder without any .toml file")
+            faults.append(f"{path}: a folder without any {' or '.join(endings)} file")
         yield from inside
 
 
@@ -186,6 +93,10 @@ def _read(path: Path) -> tuple[Service | None, list[str]]:
         source = _source(path)
     except ValueError as error:
         return None, [f"{path}: {error}"]
+    return _understood(path, source)
+
+
+def _understood(path: Path, source: str) -> tuple[Service | None, list[str]]:
     try:
         table = tomllib.loads(source)
     except (ValueError, RecursionError) as error:  # besides its own, tomllib raises these for huge numbers and nesting
@@ -193,6 +104,21 @@ def _read(path: Path) -> tuple[Service | None, list[str]]:
     reading = _Reading(path, source.splitlines(), [])
     service = reading.service(table)
     return (None if reading.faults else service), reading.faults
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Which table of a file: the nth of its kind, or the keys in front of all of them."""
+
+    kind: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.kind}[{self.number}]." if self.number else ""
+
+
+TOP = At("", 0)
+_HEAD = re.compile(r"\s*\[\[\s*(\w+)\s*\]\]")
 
 
 @dataclass(slots=True)
@@ -204,72 +130,75 @@ class _Reading:
     faults: list[str]
 
     def service(self, table: Mapping[str, Any]) -> Service | None:
-        values = self._table(table, SERVICE, "", 0)
-        endpoints = [self._endpoint(each, number) for number, each in enumerate(values.get("endpoint", ()), start=1)]
-        self._refuse_repeats(endpoints)
+        values = self._table(table, SERVICE, TOP)
+        read = [self._endpoint(each, at) for each, at in _numbered(values, "endpoint")]
+        unmeasured = [self._table(each, UNMEASURED, at) for each, at in _numbered(values, "unmeasured")]
+        self._refuse_repeats(read)
         if "retired_reason" in values and "retired" not in table:
-            self._fault("retired_reason", 0, "retired_reason", "is there without retired, the day it was closed")
+            self._fault(TOP, "retired_reason", "is there without retired, the day it was closed")
+        endpoints = [_belonging(each, self.path.stem.lower(), values) for each in read if each is not None]
+        if len(endpoints) == len(read):
+            self._check_roles(endpoints, values)
+            self._check_roots(endpoints, values)
         if self.faults:
             return None
-        retired, name = values.get("retired"), self.path.stem.lower()
         return Service(
-            id=name,
+            id=self.path.stem.lower(),
             title=values["title"],
             operator=values["operator"],
             homepage=values["homepage"],
             domains=values["domains"],
-            endpoints=tuple(
-                replace(
-                    each,
-                    target=replace(each.target, service=self.path.stem.lower(), retired=each.target.retired or retired),
-                )
-                for each in endpoints
-                if each is not None
-            ),
-            retired=retired,
+            endpoints=tuple(endpoints),
+            **_needed(endpoints, values),
+            unmeasured=tuple(Unmeasured(**each) for each in unmeasured),
+            retired=values.get("retired"),
             retired_reason=values.get("retired_reason"),
             app=values.get("app"),
         )
 
-    def _endpoint(self, table: Mapping[str, Any], number: int) -> Endpoint | None:
-        values = self._table(table, ENDPOINT, f"endpoint[{number}].", number)
+    def _endpoint(self, table: Mapping[str, Any], at: At) -> Endpoint | None:
+        values = self._table(table, ENDPOINT, at)
         if any(key.required and name not in values for name, key in ENDPOINT.items()):
             return None
         target = replace(
             values["target"],
             role=values["role"],
             certainty=values["certainty"],
-            speaks=self._speaks(values, number),
+            speaks=self._speaks(values, at),
             retired=values.get("retired"),
+            roots=values.get("roots", ()),
         )
+        if target.roots and target.scheme not in SECURE:
+            reason = f"{target.scheme}:// shows no certificate; leave it out, or use https:// or tls://"
+            self._fault(at, "roots", reason)
         return Endpoint(
             target=target, purpose=values["purpose"], source=values["source"], healthy=values.get("healthy")
         )
 
-    def _speaks(self, values: Mapping[str, Any], number: int) -> ProtocolName | None:
+    def _speaks(self, values: Mapping[str, Any], at: At) -> ProtocolName | None:
         target: Target = values["target"]
         speaks: ProtocolName | None = values.get("speaks")
         if speaks is not None and target.scheme not in SPOKEN_OVER[speaks]:
             over = " or ".join(sorted(f"{scheme}://" for scheme in SPOKEN_OVER[speaks]))
-            self._fault(f"endpoint[{number}].speaks", number, "speaks", f"{speaks} is spoken over {over} only")
+            self._fault(at, "speaks", f"{speaks} is spoken over {over} only")
         return speaks or target.speaks
 
-    def _table(self, table: Mapping[str, Any], keys: Mapping[str, Key], prefix: str, number: int) -> dict[str, Any]:
+    def _table(self, table: Mapping[str, Any], keys: Mapping[str, Key], at: At) -> dict[str, Any]:
         """The good values of one table; what is wrong with the others goes to the faults."""
         values: dict[str, Any] = {}
         for name, value in table.items():
             if name not in keys:
                 near = difflib.get_close_matches(name, keys, n=1)
                 hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(keys)}"
-                self._fault(prefix + _shown(name), number, name, f"unknown key; {hint}")
+                self._fault(at, name, f"unknown key; {hint}")
                 continue
             try:
                 values[name] = keys[name].read(value)
             except (ValueError, TargetError) as error:
-                self._fault(prefix + name, number, name, str(error))
+                self._fault(at, name, str(error))
         for name, key in keys.items():
             if key.required and name not in table:
-                self._fault(prefix + name, number, None, "is missing")
+                self._fault(at, name, "is missing")
         return values
 
     def _refuse_repeats(self, endpoints: Sequence[Endpoint | None]) -> None:
@@ -279,24 +208,70 @@ class _Reading:
                 continue
             first = seen.setdefault(endpoint.target.name, number)
             if first != number:
-                reason = f"{endpoint.target.name} is endpoint[{first}] already"
-                self._fault(f"endpoint[{number}].target", number, "target", reason)
+                self._fault(At("endpoint", number), "target", f"{endpoint.target.name} is endpoint[{first}] already")
 
-    def _fault(self, key: str, number: int, name: str | None, reason: str) -> None:
-        line = self._line(number, name)
+    def _check_roles(self, endpoints: Sequence[Endpoint], values: Mapping[str, Any]) -> None:
+        judged = _judged(endpoints)
+        for name in ("all_of", "any_of"):
+            if name in values and "retired" in values:
+                self._fault(TOP, name, "a service that is closed needs nothing; leave it out")
+                continue
+            for role in values.get(name, ()):
+                if role not in judged:
+                    reason = f"no endpoint with the role {role} is known well enough to decide; there are: "
+                    self._fault(TOP, name, reason + (", ".join(judged) or "none"))
+        for role in values.get("any_of", ()):
+            if role in values.get("all_of", ()):
+                self._fault(TOP, "any_of", f"{role} is in all_of already")
+
+    def _check_roots(self, endpoints: Sequence[Endpoint], values: Mapping[str, Any]) -> None:
+        if "roots" in values and not any(each.target.scheme in SECURE for each in endpoints):
+            self._fault(TOP, "roots", "no endpoint shows a certificate; leave it out, or use https:// or tls://")
+
+    def _fault(self, at: At, name: str, reason: str) -> None:
+        line = self._line(at, name)
         where = f"line {line}: " if line else ""
-        self.faults.append(f"{self.path}: {where}{key}: {reason}")
+        self.faults.append(f"{self.path}: {where}{at}{shown(name)}: {reason}")
 
-    def _line(self, number: int, name: str | None) -> int | None:
-        """The line of a key: in the nth [[endpoint]] table, or in front of the first when n is 0."""
-        heads = [i for i, line in enumerate(self.lines) if re.match(r"\s*\[\[\s*endpoint\s*\]\]", line)]
-        bounds = [0, *heads, len(self.lines)]
-        if number + 1 >= len(bounds):
+    def _line(self, at: At, name: str) -> int | None:
+        """The line of a key; of the head of its table where the key is not there."""
+        heads = [(i, found[1]) for i, line in enumerate(self.lines) if (found := _HEAD.match(line))]
+        own = [i for i, kind in heads if kind == at.kind]
+        if at.number > len(own):
             return None
-        start, end = bounds[number], bounds[number + 1]
-        if name is None:
-            return start + 1 if number else None
+        start = own[at.number - 1] if at.number else 0
+        end = next((i for i, _ in heads if i > start or not at.number), len(self.lines))
         for index in range(start, end):
             if re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", self.lines[index]):
                 return index + 1
-        return start + 1 if number else None
+        return start + 1 if at.number else None
+
+
+def _numbered(values: Mapping[str, Any], kind: str) -> list[tuple[Mapping[str, Any], At]]:
+    return [(each, At(kind, number)) for number, each in enumerate(values.get(kind, ()), start=1)]
+
+
+def _belonging(endpoint: Endpoint, service: str, values: Mapping[str, Any]) -> Endpoint:
+    """An endpoint with what its service's file says for all of them."""
+    target = endpoint.target
+    roots = target.roots or (values.get("roots", ()) if target.scheme in SECURE else ())
+    belonging = replace(
+        target,
+        service=service,
+        retired=target.retired or values.get("retired"),
+        roots=() if roots == (PUBLIC,) else roots,  # as it is without the key
+    )
+    return replace(endpoint, target=belonging)
+
+
+def _judged(endpoints: Sequence[Endpoint]) -> tuple[Role, ...]:
+    """The roles of which something can be said: each has an endpoint that is known well enough to decide."""
+    targets = [each.target for each in endpoints]
+    return tuple(dict.fromkeys(target.role for target in targets if target.decides and target.role is not None))
+
+
+def _needed(endpoints: Sequence[Endpoint], values: Mapping[str, Any]) -> dict[str, tuple[Role, ...]]:
+    """Which roles must work. Where a file does not say, all of which something can be said."""
+    if "all_of" in values or "any_of" in values:
+        return {name: values.get(name, ()) for name in ("all_of", "any_of")}
+    return {"all_of": _judged(endpoints)}

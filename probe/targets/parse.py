@@ -121,7 +121,14 @@ def redirect(base: Target, location: str) -> Target:
     onward = parse_one(joined)
     if onward.scheme not in _REDIRECTING:
         raise TargetError(location, "a redirect leads to http:// or https://")
-    return replace(onward, service=base.service, role=base.role, certainty=base.certainty, retired=base.retired)
+    return replace(
+        onward,
+        service=base.service,
+        role=base.role,
+        certainty=base.certainty,
+        retired=base.retired,
+        roots=base.roots if onward.host == base.host else (),  # of another host nobody said whose it may show
+    )
 
 
 def _host(text: str, host: str) -> str:

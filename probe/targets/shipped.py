@@ -8,9 +8,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from probe.model import Service, Target
+from probe.model import SECURE, Scheme, Service, Target
 from probe.targets.load import load
 from probe.targets.parse import TargetError, parse
+
+_SHOWING = SECURE | {Scheme.HTTP}
+"""Schemes that show a certificate, or are redirected to where one is shown."""
 
 
 def shipped_dir() -> Path:
@@ -50,14 +53,35 @@ def resolve(words: Sequence[str], services: Sequence[Service]) -> tuple[Target, 
     return tuple(dict.fromkeys(target for word in words for target in _meaning(word, services, known)))
 
 
+def named(words: Sequence[str], services: Sequence[Service]) -> tuple[Service, ...]:
+    """The services that words name, by id or title, each once."""
+    found = (service for word in words if (service := _named(word, services)) is not None)
+    return tuple({service.id: service for service in found}.values())
+
+
+def _named(word: str, services: Sequence[Service]) -> Service | None:
+    return next((s for s in services if word.casefold() in (s.id.casefold(), s.title.casefold())), None)
+
+
 def _meaning(word: str, services: Sequence[Service], known: Mapping[str, Target]) -> tuple[Target, ...]:
-    named = next((s for s in services if word.casefold() in (s.id.casefold(), s.title.casefold())), None)
-    if named is not None:
-        return targets_of([named])
+    service = _named(word, services)
+    if service is not None:
+        return targets_of([service])
     if not any(c in word for c in ".:/"):
         near = difflib.get_close_matches(word.casefold(), [service.id for service in services], n=3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise TargetError(word, f"no service has this name{hint or ';'} `probe targets list` shows all")
-    return tuple(
-        known.get(target.name) or replace(target, service=service_of(target.host, services)) for target in parse(word)
+    return tuple(belonging(target, services, known) for target in parse(word))
+
+
+def belonging(target: Target, services: Sequence[Service], known: Mapping[str, Target]) -> Target:
+    """A target as the services describe it (`known`: what they name), or with the service whose domain it is at, and
+    with the roots that are good for its host."""
+    if target.name in known:
+        return known[target.name]
+    own = (each.roots for each in known.values() if each.roots and each.host == target.host)
+    return replace(
+        target,
+        service=service_of(target.host, services),
+        roots=next(own, ()) if target.scheme in _SHOWING else (),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from probe.failure import Failure as F
 from probe.model import Experiment as X
@@ -15,6 +15,7 @@ from tests.classify.stories import (
     CLOCK_WRONG,
     CONTROL,
     FORGED,
+    HERE,
     HTTP,
     HTTPS,
     INTERCEPTS,
@@ -46,6 +47,7 @@ from tests.classify.stories import (
 )
 
 OWN, OTHER, CLOUD = 64500, 64501, 16509
+DENIES = Host(online=True, resolver_rewrites_nxdomain=False)
 BLOCK_PAGE = {"title": "Доступ ограничен", "body": "stub", "length": 900, "headers": (("server", "nginx"),)}
 STUB_AT = "95.167.13.50"
 """A block address of a Russian provider that is shipped."""
@@ -58,6 +60,7 @@ FRAME = b'<html><head><title>403</title></head><body><iframe src="http://10.10.3
 COUNTED = b"<html><body>Blocked<script src=//mc.yandex.ru/watch/38740850></script></body></html>"
 TOLD = b"<html><body><p>Its page holds &lt;img src=//mc.yandex.ru/watch/38740850> and <a href=http://warning.rt.ru/>more</a>"
 LEADS_ON = b"<meta http-equiv=refresh content='0; url=http://warning.rt.ru/?id=1'>"
+OWN_ROOT = replace(HTTPS, roots=("public", "own"))
 HUMAN_TEST = {"title": "Just a moment...", "body": "waf", "length": 900, "headers": (("cf-mitigated", "challenge"),)}
 
 
@@ -274,6 +277,9 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("http.name_cut_elsewhere", HTTP, Saw().dns(REAL).tcp(REAL, port=80).http(REAL, failure=F.CONNECTION_RESET, tries=2).then(X.NEUTRAL_GROUND).tcp(STUB, port=80).http(STUB, url="http://example.org/").tcp(STUB, port=80).http(STUB, failure=F.CONNECTION_RESET), [well_in_clear()], ("http",), "confirmed"),
     Golden("tls.trusted_interception", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="state", public=False).http(REAL), [well()], ("tls",), "likely"),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="another").http(REAL), [well()]),
+    # a root of the service's own is nobody's in between, though the machine may trust one of those as well
+    Golden("tls.verified_page", OWN_ROOT, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="another", public=False, root_sha256="own").http(REAL), [well()]),
+    Golden("tls.trusted_interception", OWN_ROOT, Saw().dns(REAL).tcp(REAL).tls(REAL, leaf="state", public=False, root_sha256="state").http(REAL), [well()], ("tls",), "likely"),
     Golden("tls.verified_page", HTTPS, Saw().dns(REAL2).tcp(REAL2).tls(REAL2, leaf="another", public=False).http(REAL2), [well()]),
     Golden("throttling.slow_by_name", HTTPS, reached().transfer(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 0.1), [reached().transfer(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
     Golden("throttling.slow_by_name", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True, tries=2).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 16_384, 0.1, frozen=True).then(X.OTHER_SERVER_NAME).tcp(REAL).tls(REAL, F.SSL_INVALID_HOSTNAME).transfer(REAL, 90_000, 0.1), [reached().transfer(REAL, 90_000, 0.1)], ("throttling",), "confirmed"),
@@ -281,6 +287,13 @@ GOLDEN: tuple[Golden, ...] = (
     # a slow line is slow whatever the name is
     Golden("tls.verified_page", HTTPS, reached().transfer(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 5.9), [reached().transfer(REAL, 90_000, 0.1)]),
     Golden("http.no_page", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True), [reached().transfer(REAL, 90_000, 0.1)]),
+    Golden("dns.ghost", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)], ("dns",), "likely", host=DENIES),
+    # a cache may still hold a name that has just died, but none that nobody has asked for
+    Golden("dns.fails_everywhere", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(failure=F.DNS_NXDOMAIN), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)], host=DENIES),
+    Golden("dns.fails_everywhere", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)]),
+    Golden("tls.verified_page", HTTPS, Saw().dns(STUB, asn=HERE.asn).tcp(STUB).tls(STUB).http(STUB), [Saw().dns(REAL, asn=OWN).tcp(REAL).tls(REAL).http(REAL)], notes=("dns.interception",)),
+    Golden("tls.verified_page", HTTPS, Saw().dns(STUB, asn=OTHER).tcp(STUB).tls(STUB).http(STUB), [Saw().dns(REAL, asn=OWN).tcp(REAL).tls(REAL).http(REAL)]),
+    Golden("http.known_block_page", HTTP, well_in_clear(title="Block-System", body="stub"), [], ("http",), "confirmed", host=PORTAL),
     Golden("host.impatient", HTTPS, Saw(waited=0.3).dns(REAL).tcp(REAL, F.GENERIC_TIMEOUT, tries=2), [well()]),
     Golden("dns.nxdomain", HTTPS, Saw(waited=0.3).dns(failure=F.DNS_NXDOMAIN, tries=2).then(X.CONTROL_ADDRESS).tcp(REAL, F.GENERIC_TIMEOUT), [well()], ("dns",), "likely"),
     Golden("dns.a_forged", HTTPS, Saw().dns("10.0.0.1").dns(REAL6, kind="AAAA").tcp(REAL6).tls(REAL6).http(REAL6), [well().dns(REAL6, kind="AAAA")], ("dns",), "likely"),

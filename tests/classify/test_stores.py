@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from probe.classify import classify, heard, judge
+from probe.classify import classify, heard, judge_listing
 from probe.failure import Failure
 from probe.model import Result
 from probe.storefront import AppStore, Listing, Question, Said, page_of
@@ -91,14 +91,14 @@ def test_only_an_answer_of_the_store_itself_is_read(case: str) -> None:
     saw, code = UNHEARD[case]
     question = asked(APPLE, saw, b'{"resultCount":0,"results":[]}')
     assert (question.said, question.reason.code if question.reason else None) == (Said.UNCLEAR, code)
-    check = judge("chat", APPLE, APPS[APPLE], "RU", [question])
+    check = judge_listing("chat", APPLE, APPS[APPLE], "RU", [question])
     assert check.listing is Listing.INCONCLUSIVE
     assert [reason.code for reason in check.reasons] == ["store.no_answer", code]
 
 
 def test_not_listed_alone_proves_nothing() -> None:
     absent = asked(GOOGLE, answered(404))
-    assert judge("chat", GOOGLE, APPS[GOOGLE], "RU", [absent]).listing is Listing.INCONCLUSIVE
+    assert judge_listing("chat", GOOGLE, APPS[GOOGLE], "RU", [absent]).listing is Listing.INCONCLUSIVE
     elsewhere = [asked(GOOGLE, answered(), b"/store/apps/details?id=org.example.chat", each) for each in ("US", "DE")]
-    check = judge("chat", GOOGLE, APPS[GOOGLE], "RU", [absent, *elsewhere])
+    check = judge_listing("chat", GOOGLE, APPS[GOOGLE], "RU", [absent, *elsewhere])
     assert (check.listing, check.reason.code) == (Listing.INCONCLUSIVE, "store.lists_nothing")

@@ -273,7 +273,10 @@ def doctor(world: World, *words: str, **env: str) -> tuple[int, dict[str, tuple[
     return done.returncode, {finding["name"]: (finding["good"], finding["text"]) for finding in lines(done)}
 
 
-_NAMES = ["resolver", "clock", "ipv4", "ipv6", "vpn", "captive portal", "control", "trusted roots", "database"]
+_NAMES = [
+    *("resolver", "clock", "ipv4", "ipv6", "vpn", "captive portal", "control", "trusted roots", "networks"),
+    *("target lists", "database"),
+]
 _COUNT = Rule(when=To(addresses=(at(71), at6(71))), do=Drop())
 """Of what goes to a target."""
 

@@ -13,8 +13,11 @@ from tests.cli import alone
 
 LISTS = alone.ROOT / "targets"
 SHIPPED = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(LISTS.glob("*.toml"))}
-KEYS = {"service", "title", "operator", "homepage", "domains", "retired", "retired_reason", "app", "targets"}
-TARGET_KEYS = {"target", "role", "speaks", "purpose", "certainty", "source", "healthy", "retired"}
+KEYS = {
+    "service", "title", "operator", "homepage", "domains", "retired", "retired_reason", "all_of", "any_of", "targets",
+    "unmeasured", "app",
+}  # fmt: skip
+TARGET_KEYS = {"target", "role", "speaks", "purpose", "certainty", "source", "healthy", "roots", "retired"}
 
 
 def plain(value: object) -> object:
@@ -48,6 +51,9 @@ def test_list_as_json_is_the_files(home: Path) -> None:
             assert {key: given[key] for key in ("target", "role", "purpose", "certainty", "source")} == {
                 key: endpoint[key] for key in ("target", "role", "purpose", "certainty", "source")
             }
+        assert told[name]["unmeasured"] == service.get("unmeasured", [])
+        for key in ("all_of", "any_of"):
+            assert told[name][key] == service.get(key, told[name][key])
 
 
 def test_show_is_one_service_of_the_list(home: Path) -> None:
@@ -60,6 +66,11 @@ def test_show_is_one_service_of_the_list(home: Path) -> None:
         assert endpoint["target"] in text
         assert endpoint["source"] in text
     assert str(SHIPPED["bbm"]["retired"]) in text
+    text = alone.run(home, "targets", "show", "line").stdout
+    assert ", ".join(SHIPPED["line"]["all_of"]) in text
+    for each in SHIPPED["line"]["unmeasured"]:
+        assert each["address"] in text
+        assert each["why"] in text
 
 
 def test_lists_of_ones_own(home: Path) -> None:
@@ -85,13 +96,57 @@ def test_check_as_json_names_file_key_and_reason(home: Path) -> None:
     assert any("bad.toml" in str(fault) and "title" in str(fault) for fault in alone.read(done))
 
 
+def test_check_of_a_list_from_elsewhere_gives_each_bad_line(home: Path) -> None:
+    path = home / "mine.txt"
+    path.write_text("https://a.example/\nftp://b.example/\nhttps://a.example/\nc\u202e\n", "utf-8")
+    done = alone.run(home, "targets", "check", path)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [f"{path}:2", f"{path}:4"]
+    told = alone.read(alone.run(home, "targets", "check", "--json", path))
+    assert [f"probe: {each['problem']}" for each in told] == done.stderr.splitlines()
+    path.write_text("https://a.example/\n", "utf-8")
+    assert alone.run(home, "targets", "check", path, LISTS).returncode == 0
+
+
+def test_names_of_files_do_nothing_to_a_terminal(home: Path) -> None:
+    named = home / "\x1b[31mred\u202e.txt"
+    for content in (None, "x\n"):
+        if content is not None:
+            named.write_text(content)
+        for words in (("run", "--targets"), ("targets", "check")):
+            done = alone.run(home, *words, named)
+            assert done.returncode == 5
+            assert "red" in done.stderr
+            assert all(line.isprintable() for line in done.stderr.splitlines())
+
+
+def test_list_of_a_list_from_elsewhere(home: Path) -> None:
+    path = home / "mine.csv"
+    path.write_text("url,category_code\nhttps://www.wechat.com/,COMT\nhttps://a.example/,NEWS\nx,NEWS\n")
+    words = ("targets", "list", "--targets", path, "--targets", LISTS / "bbm.toml")
+    done = alone.run(home, *words)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["bbm", "-"]
+    assert "2 targets" in done.stdout.splitlines()[1]
+    assert done.stderr.startswith(f"probe: {path}:4: ")
+    told = alone.read(alone.run(home, *words, "--json"))[1]
+    assert told == {
+        "service": None,
+        "targets": [
+            {"target": "https://www.wechat.com/", "service": "wechat"},
+            {"target": "https://a.example/", "service": None},
+        ],
+    }
+
+
 def test_the_version(home: Path) -> None:
     for program in (alone.PROBE, ("probe",)):
         done = alone.run(home, "--version", program=program)
         assert (done.returncode, done.stdout, done.stderr) == (0, f"probe {probe.__version__}\n", "")
 
 
-@pytest.mark.parametrize("verb", ["", "check", "run", "results", "explain", "doctor", "targets", "control serve"])
+@pytest.mark.parametrize(
+    "verb", ["", "check", "run", "results", "explain", "doctor", "targets", "targets update", "control serve"]
+)
 def test_help_is_data(home: Path, verb: str) -> None:
     done = alone.run(home, *verb.split(), "--help")
     assert (done.returncode, done.stderr) == (0, "")

@@ -46,6 +46,15 @@ def test_nothing_is_contacted(country: World, spec: Spec) -> None:
     assert country.fired()[0] == 0
 
 
+def test_of_a_service_nothing_is_known(country: World) -> None:
+    country.become(OFFLINE["no route"])
+    done = probe(country, "check", "imo", *_NO_SAVE, "--services", "--json")
+    assert [(row["service"], row["outcome"], row["text"]) for row in lines(done)] == [
+        ("imo", "inconclusive", "web undecided")
+    ]
+    assert done.returncode == 75
+
+
 def test_what_is_contacted_is_counted(country: World) -> None:
     """Or else the counts above would say nothing."""
     country.become(Spec(sites=(SITE,), rules=(_COUNT,)))

@@ -80,12 +80,16 @@ def assert_resumed(world: World, words: tuple[str, ...], database: Path) -> None
     (cut,) = runs(database)
     assert not cut["finished"]
     assert measured(database) == sorted(QUICK)
+    services = ("results", "--services", "--json", "--db", str(database))
+    assert probe(world, *services).stdout == ""  # half a service is no service
     world.become(village(Page()))
     done = probe(world, *words, "--resume")
     assert done.returncode == 0, done.stderr
     assert sorted(line["target"] for line in lines(done)) == sorted(SLOW)
     assert {line["run_id"] for line in lines(done)} == {cut["id"]}
     assert measured(database) == sorted([*QUICK, *SLOW])
+    (village_whole,) = lines(probe(world, *services))
+    assert (village_whole["outcome"], village_whole["roles"][0]["ok"]) == ("ok", 12)
     assert [(run["id"], run["finished"]) for run in runs(database)] == [(cut["id"], 1)]
     again = probe(world, *words, "--resume")
     assert (again.returncode, again.stdout) == (0, "")

@@ -429,6 +429,7 @@ def test_the_page_that_shows_a_target() -> None:
     for text, url in table.items():
         page = page_of(parse_one(text))
         assert (page.name if page else None) == url
+    assert page_of(replace(parse_one("https://a.test/"), roots=("00" * 32,))) is None
 
 
 def test_the_port_of_a_question_is_that_of_its_page() -> None:

@@ -146,6 +146,35 @@ def test_a_target_that_is_not_measured_has_a_line_that_says_why(listing: Running
     assert listing.counted("measurements_total") <= made + 1  # the good one, if it is the first
 
 
+def test_whose_certificates_are_good_is_the_clients_to_say(listing: Running) -> None:
+    """They are another measurement, so that nobody is given what another takes for good."""
+    made, target = listing.counted("measurements_total"), "https://site.test/roots"
+
+    def failure(*roots: str) -> str | None:
+        (line,) = listing.lines({"target": target, "roots": list(roots)})
+        return next(row["failure"] for row in rows(line, "tls"))
+
+    assert failure() is None
+    assert failure("ab" * 32) == failure("AB:" * 31 + "AB") == "ssl_unknown_authority"
+    assert failure("public", "ab" * 32) is failure() is None
+    assert listing.counted("measurements_total") == made + 3
+
+
+@pytest.mark.parametrize(
+    ("roots", "said"),
+    [
+        (["ab" * 31], "64 hexadecimal digits"),
+        (["\u001b[31m"], "64 hexadecimal digits"),
+        (["ab" * 32] * 9, "at most 8"),
+    ],
+)
+def test_what_is_no_root_is_refused(listing: Running, roots: list[str], said: str) -> None:
+    (line,) = listing.lines({"target": "https://site.test/", "roots": roots})
+    assert line["error"].startswith("roots: ")
+    assert said in line["error"]
+    assert line["error"].isprintable()
+
+
 @pytest.mark.parametrize(
     "target",
     [

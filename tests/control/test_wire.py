@@ -80,7 +80,10 @@ def measurement(count: int = len(DETAILS), **detail: Any) -> Measurement:
 
 
 def test_a_request_is_read_as_it_was_written() -> None:
-    asks = (Ask(target="https://site.test/", addresses=["192.31.196.10"]), Ask(target="dns://site.test"))
+    asks = (
+        Ask(target="https://site.test/", addresses=["192.31.196.10"], roots=["ab" * 32]),
+        Ask(target="dns://site.test"),
+    )
     assert read_request(request_body(asks)) == asks
 
 

@@ -1,11 +1,12 @@
 """The lab's authorities, and the certificates that its servers show.
 
-Law: two authorities are trusted by every host, the lab's and a state's; a third by none. Certificates are issued
-when they are first wanted, and kept.
+Law: two authorities are trusted by every host, the lab's and a state's; two by none, of which one is a service's own.
+Certificates are issued when they are first wanted, and kept.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,7 @@ class Authorities:
         self._lab = trustme.CA(organization_name="Lab authority")
         self._state = trustme.CA(organization_name="State authority")
         self._unknown = trustme.CA(organization_name="Authority nobody knows")
+        self._own = trustme.CA(organization_name="Authority of a service's own")
         self.context: Callable[[str, Certificate], ssl.SSLContext] = cache(self._context)
         """A server's TLS context that shows this kind of certificate for a name."""
 
@@ -49,6 +51,11 @@ class Authorities:
         first, *others = (x509.load_pem_x509_certificate(pem.bytes()) for pem in issued.cert_chain_pems)
         configuration.certificate, configuration.certificate_chain = first, others
         configuration.private_key = load_pem_private_key(issued.private_key_pem.bytes(), None)
+
+    @property
+    def own_root(self) -> str:
+        """The SHA-256 by which the service's own authority is known, as target lists have it."""
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self._own.cert_pem.bytes().decode())).hexdigest()
 
     def _context(self, name: str, kind: Certificate) -> ssl.SSLContext:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -73,8 +80,18 @@ class Authorities:
                 return _self_signed(name)
             case Certificate.UNKNOWN_AUTHORITY:
                 return self._unknown.issue_cert(name)
+            case Certificate.ANOTHER_ROOT:
+                return _with_root(self._unknown, name)
+            case Certificate.OWN_ROOT:
+                return _with_root(self._own, name)
             case Certificate.GOOD:
                 return self._lab.issue_cert(name)
+
+
+def _with_root(authority: trustme.CA, name: str) -> trustme.LeafCert:
+    """A certificate that is shown together with the root of its authority."""
+    leaf = authority.issue_cert(name)
+    return trustme.LeafCert(leaf.private_key_pem.bytes(), leaf.cert_chain_pems[0].bytes(), [authority.cert_pem.bytes()])
 
 
 def _self_signed(name: str) -> trustme.LeafCert:

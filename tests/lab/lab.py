@@ -182,6 +182,11 @@ class World:
         """Runs a program in a host to its end. Raises TimeoutError after so many seconds, and kills it."""
         return self.start(argv, host=host, env=env, cwd=cwd).wait(timeout)
 
+    @property
+    def own_root(self) -> str:
+        """The SHA-256 of the root that `Certificate.OWN_ROOT` leads to, for target lists."""
+        return (self.home / "own-root").read_text()
+
     def wait_for(self, running: Running, url_host: str, port: int, timeout: float = 20.0) -> None:
         """Waits until something listens at an address of the control or the internet, as its own host sees it."""
         code = f"import socket; socket.create_connection(({url_host!r}, {port}), 1).close()"

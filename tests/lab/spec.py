@@ -2,7 +2,7 @@
 
 Law: frozen records and nothing else. Addresses lie in ranges that count as globally routable yet host nothing
 (192.31.196.0/24, 192.175.48.0/24, 192.52.193.0/24, 2620:4f:8000::/48, 2001:4:112::/48), so that no rule about private
-addresses needs a switch for tests. A spec may own other prefixes besides, since no packet leaves
+addresses needs a switch for tests. A spec may own other prefixes besides (`Spec.prefixes`), since no packet leaves
 the namespaces.
 """
 
@@ -39,6 +39,10 @@ class Certificate(StrEnum):
     WRONG_HOST = "wrong_host"
     SELF_SIGNED = "self_signed"
     UNKNOWN_AUTHORITY = "unknown_authority"
+    OWN_ROOT = "own_root"
+    """Of a service's own authority, which no host trusts by itself; its root is shown with the chain."""
+    ANOTHER_ROOT = "another_root"
+    """Of the authority that nobody knows, whose root is shown as well."""
 
 
 class Ending(StrEnum):
@@ -317,7 +321,8 @@ class Spec:
     dark: tuple[str, ...] = ()
     """Addresses at which nothing is: packets to them vanish, for everyone."""
     prefixes: tuple[str, ...] = ()
-    """Where servers can be besides `PUBLIC`: addresses that are somebody's, and that only this world knows."""
+    """Where servers can be besides `PUBLIC`: addresses that are somebody's, such as those of services that are known by
+    address. No packet leaves the world, so that they may be real ones."""
     access: Access = field(default_factory=Access)
 
 

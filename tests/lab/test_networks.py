@@ -12,7 +12,7 @@ import pytest
 from tests.cli.alone import ask
 from tests.lab.lab import World
 from tests.lab.people import CONTROL_URL, codes, control, lines, probe
-from tests.lab.scenarios.scenario import at
+from tests.lab.scenarios.scenario import at, both
 from tests.lab.spec import CLIENT, Lie, Site, Spec
 from tests.networks import books
 
@@ -54,6 +54,22 @@ def checked(world: World, *words: str, books: tuple[str, ...] = ()) -> dict[str,
     found = lines(probe(world, "check", *TARGETS, *options, *files, *words, PROBE_VANTAGE_COUNTRY=""))
     assert len(found) == len(TARGETS)
     return {line["target"]: line for line in found}
+
+
+def test_a_proxy_in_the_own_network_is_noted(town: World) -> None:
+    """ok-dns-passthrough-proxy: the name leads to a host that passes everything on, in clear and under TLS."""
+    name, true_one, proxy = "proxied.example", at(5), at(204)
+    sites = (
+        *both(name, true_one),
+        *(Site(name=name, addresses=(proxy,), port=p, relay=true_one, published=False) for p in (80, 443)),
+    )
+    town.become(Spec(sites=sites, lies=(Lie(name=name, addresses=(proxy,)),)))
+    options = ("--control", CONTROL_URL, "--timeout", "3", "--json", "--no-save")
+    books = ("--networks", str(town.home / "asn.mmdb"))
+    found = lines(probe(town, "check", name, *options, *books, PROBE_VANTAGE_ASN="64501"))
+    town.become(TOWN)
+    assert [line["outcome"] for line in found] == ["ok", "ok"]
+    assert all("dns.interception" in codes(line) for line in found)
 
 
 def told(found: dict[str, dict[str, Any]]) -> dict[str, tuple[str, str]]:

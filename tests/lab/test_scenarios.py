@@ -28,6 +28,7 @@ from tests.lab.people import (
     probe,
 )
 from tests.lab.scenarios import SCENARIOS, Control, Scenario
+from tests.lab.scenarios.scenario import target_list
 from tests.lab.spec import Access, To, merged
 
 _AT_ONCE = 5
@@ -66,11 +67,16 @@ def tell(world: World, scenario: Scenario) -> Told:
     controls = [word for url in _CONTROLS[scenario.control] for word in ("--control", url)]
     options = ["--json", "--timeout", str(scenario.seconds), *controls, *scenario.options]
     if scenario.fingerprints is not None:
-        own = world.home / f"{scenario.id}.toml"
+        own = world.home / f"{scenario.id}-fingerprints.toml"
         own.write_text(scenario.fingerprints)
         options += ["--fingerprints", str(own)]
+    words = ["check", *scenario.targets]
+    if scenario.own_root:
+        own = world.home / f"{scenario.id}.toml"
+        own.write_text(target_list(scenario.targets, world.own_root))
+        words = ["run", "--targets", str(own)]
     env = clock(scenario.clock) if scenario.clock is not None else {}
-    checked = probe(world, "check", *scenario.targets, *options, *database, timeout=300, **env)
+    checked = probe(world, *words, *options, *database, timeout=300, **env)
     found = lines(checked)
     results = probe(world, "results", "--json", *database)
     explained = probe(world, "explain", found[0]["measurement_id"] if found else "none", *database)

@@ -51,6 +51,7 @@ class Inside:
     def __init__(self, home: Path) -> None:
         authorities = Authorities()
         (home / "roots.pem").write_bytes(authorities.trusted)
+        (home / "own-root").write_text(authorities.own_root)
         self._hosts = {name: _host(name, home) for name in _ADDRESSES}
         with IPRoute() as routes:
             routes.link("set", index=1, state="up")

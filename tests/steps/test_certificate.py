@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from probe.certificate import Roots, read, verify
+from probe.certificate import Roots, read, sha256, verify
 from probe.failure import Failure
+from probe.model import PUBLIC
 
 BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -88,6 +89,54 @@ def test_a_verdict_is_of_its_own_name_and_roots() -> None:
     )
     assert verify(CHAIN[:1], "line.me", at, OURS) is Failure.SSL_UNKNOWN_AUTHORITY
     assert verify(CHAIN, "line.me", at, OURS) is None
+
+
+OTHERS = issue("another root", (0, 60), None, authority=True)
+OF_OTHERS = issue("line.me", (5, 90), OTHERS, authority=False)
+SELF = issue("line.me", (5, 90), None, authority=False)
+UNKNOWN = Failure.SSL_UNKNOWN_AUTHORITY
+
+
+def der(*issued: tuple[x509.Certificate, Key]) -> list[bytes]:
+    return [each[0].public_bytes(Encoding.DER) for each in issued]
+
+
+def pin(issued: tuple[x509.Certificate, Key]) -> str:
+    return sha256(*der(issued))
+
+
+# what is shown, whose certificates are good, and what is said, by somebody who trusts the other root
+OWN_ROOTS: dict[str, tuple[list[bytes], tuple[str, ...], Failure | None]] = {
+    "its own root, shown": (der(LEAF, BETWEEN, ROOT), (pin(ROOT),), None),
+    "one of several": (der(LEAF, BETWEEN, ROOT), (pin(OTHERS), pin(ROOT)), None),
+    "in any order": (der(LEAF, ROOT, ROOT, BETWEEN), (pin(ROOT),), None),
+    "a certificate that vouches for itself": (der(SELF), (pin(SELF),), None),
+    "its own root, not shown": (der(LEAF, BETWEEN), (pin(ROOT),), UNKNOWN),
+    "nobody said so": (der(LEAF, BETWEEN, ROOT), (), UNKNOWN),
+    "another's root": (der(LEAF, BETWEEN, ROOT), (pin(OTHERS),), UNKNOWN),
+    "its root beside a chain that does not lead there": (der(SELF, ROOT), (pin(ROOT),), UNKNOWN),
+    "its root behind another's leaf": (der(OF_OTHERS, ROOT), (pin(ROOT),), UNKNOWN),
+    "no root": (der(LEAF, BETWEEN), (pin(BETWEEN),), UNKNOWN),
+    "the leaf": (der(LEAF, BETWEEN), (pin(LEAF),), UNKNOWN),
+    "trusted here, but not its own": (der(OF_OTHERS), (pin(ROOT),), UNKNOWN),
+    "trusted here, which is good as well": (der(OF_OTHERS), (PUBLIC, pin(ROOT)), None),
+    "its own, where the public is good as well": (der(LEAF, BETWEEN, ROOT), (PUBLIC, pin(ROOT)), None),
+    "neither": (der(LEAF, BETWEEN), (PUBLIC, pin(ROOT)), UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("chain", "accepted", "failure"), OWN_ROOTS.values(), ids=OWN_ROOTS)
+def test_roots_of_a_services_own(chain: list[bytes], accepted: tuple[str, ...], failure: Failure | None) -> None:
+    at = BEGIN + 30 * DAY
+    for _ in range(2):  # what was found out is remembered
+        assert verify(chain, "line.me", at, roots(OTHERS[0]), accepted) is failure
+
+
+def test_a_root_of_its_own_has_its_time_and_name() -> None:
+    chain, own, strange = der(OF_ROOT, ROOT), (pin(ROOT),), roots(OTHERS[0])
+    assert verify(chain, "line.me", BEGIN + 59 * DAY, strange, own) is None
+    assert verify(chain, "line.me", BEGIN + 61 * DAY, strange, own) is BAD
+    assert verify(chain, "wechat.com", BEGIN + 30 * DAY, strange, own) is Failure.SSL_INVALID_HOSTNAME
 
 
 @pytest.mark.parametrize("chain", [[], [b""], [b"no certificate"], [CHAIN[0], b"\x30\x03\x02\x01\x01"]])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 import trustme
 
+from probe.certificate import sha256
 from probe.failure import Failure
 from probe.model import TlsDetail
 from probe.steps import tcp, tls
@@ -44,12 +45,12 @@ async def _no_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     await asyncio.sleep(0.2)
 
 
-def shake_hands(attempt: Attempt, speak: Speak, host: str, **options: object) -> TlsDetail:
+def shake_hands(attempt: Attempt, speak: Speak, host: str, roots: tuple[str, ...] = (), **options: object) -> TlsDetail:
     async def go() -> None:
         async with tcp_server(speak, **options) as port:
             stream = await tcp.connect(attempt, "127.0.0.1", port)
             assert stream is not None
-            await tls.handshake(attempt, stream, host)
+            await tls.handshake(attempt, stream, host, roots=roots)
             stream.close()
 
     asyncio.run(go())
@@ -100,6 +101,21 @@ def test_bad_certificate_is_kept_and_named(
     assert row.failure is failure
     assert seen.tls_version == "TLSv1.3"
     assert len(seen.certificates) >= 1
+
+
+def test_a_root_of_the_services_own(attempt: Attempt, stranger: trustme.CA) -> None:
+    issued, root = stranger.issue_cert("chat.example"), stranger.cert_pem.bytes()
+    whole = trustme.LeafCert(issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes(), [root])
+    own = sha256(ssl.PEM_cert_to_DER_cert(root.decode()))
+    shown = [(), ("00" * 32,), (own,), ("public", own)]
+    for accepted in shown:
+        seen = shake_hands(attempt, _quiet, "chat.example", roots=accepted, ssl=serving(whole))
+        assert seen.certificates[1] == own
+    unknown = Failure.SSL_UNKNOWN_AUTHORITY
+    rows = [row for row in attempt.journal.observations() if isinstance(row.detail, TlsDetail)]
+    assert [row.failure for row in rows] == [unknown, unknown, None, None]
+    kept = [(row.detail.root_sha256, row.detail.root_is_public) for row in rows if isinstance(row.detail, TlsDetail)]
+    assert kept == [(None, None), (None, None), (own, False), (own, False)]
 
 
 BROKEN: dict[str, tuple[Speak, Failure]] = {

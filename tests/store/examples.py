@@ -49,6 +49,7 @@ TARGET = Target(
     role=Role.WEB,
     certainty=Certainty.REPORTED,
     retired=date(2030, 1, 2),
+    roots=("ab" * 32, "public"),
 )
 BODY = b"<title>WeChat</title>" * 500
 BODY_SHA256 = hashlib.sha256(BODY).hexdigest()

@@ -34,6 +34,12 @@ CREATE INDEX "idx_measurement_vantage_id"
 CREATE INDEX "idx_run_vantage_id"
     ON "run" ("vantage_id");
 
+CREATE INDEX "idx_service_verdict_service"
+    ON "service_verdict" ("service");
+
+CREATE INDEX "idx_service_verdict_vantage_id"
+    ON "service_verdict" ("vantage_id");
+
 CREATE INDEX "idx_store_measurement_run_id"
     ON "store_measurement" ("run_id");
 
@@ -52,7 +58,9 @@ CREATE INDEX "idx_target_host"
 CREATE INDEX "idx_target_service"
     ON "target" ("service");
 
-CREATE UNIQUE INDEX unique_target ON target (name, ifnull(speaks, x''), ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''));
+CREATE UNIQUE INDEX unique_service_verdict ON service_verdict (run_id, service, rules_version);
+
+CREATE UNIQUE INDEX unique_target ON target (name, ifnull(speaks, x''), ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''), roots);
 
 CREATE UNIQUE INDEX unique_vantage ON vantage (name, country, asn, ifnull(network, x''));
 
@@ -305,7 +313,25 @@ CREATE TABLE "run" (
    "process" TEXT NOT NULL,
    "software" TEXT NOT NULL,
    "host" TEXT NOT NULL,
-   "settings" TEXT NOT NULL
+   "settings" TEXT NOT NULL,
+   "services" TEXT NOT NULL
+);
+
+CREATE TABLE "service_verdict" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "title" TEXT NOT NULL,
+   "run_id" TEXT NOT NULL REFERENCES "run"("id"),
+   "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
+   "service" TEXT NOT NULL,
+   "rules_version" TEXT NOT NULL,
+   "outcome" TEXT NOT NULL,
+   "methods" TEXT NOT NULL,
+   "confidence" TEXT,
+   "text" TEXT NOT NULL,
+   "roles" TEXT NOT NULL,
+   "made_at" TEXT NOT NULL,
+   CHECK (outcome IN ('ok', 'blocked', 'down', 'refused', 'inconclusive')),
+   CHECK (confidence IN ('possible', 'likely', 'confirmed'))
 );
 
 CREATE TABLE "store_measurement" (
@@ -393,6 +419,7 @@ CREATE TABLE "target" (
    "role" TEXT,
    "certainty" TEXT NOT NULL,
    "retired" TEXT,
+   "roots" TEXT NOT NULL,
    CHECK (scheme IN ('dns', 'tcp', 'tls', 'http', 'https', 'udp')),
    CHECK (speaks IN ('xmpp', 'stun', 'mtproto', 'mqtt', 'newgetdns')),
    CHECK (certainty IN ('documented', 'reported', 'unverified'))
@@ -448,7 +475,9 @@ SELECT newest.service, vantage.name AS vantage, vantage.country, vantage.asn, va
        sum(newest.outcome = 'down') AS down,
        sum(newest.outcome = 'refused') AS refused,
        sum(newest.outcome = 'inconclusive') AS inconclusive,
-       max(newest.started_at) AS started_at
+       max(newest.started_at) AS started_at,
+       concluded.outcome, concluded.methods, concluded.confidence, concluded.text, concluded.run_id,
+       concluded.run_started_at
 FROM (
     SELECT measurement.id AS measurement_id, measurement.started_at, measurement.vantage_id,
            target.name AS target, target.service,
@@ -462,5 +491,15 @@ FROM (
     JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)
 ) AS newest
 JOIN vantage ON vantage.id = newest.vantage_id
+LEFT JOIN (
+    SELECT service_verdict.service, service_verdict.vantage_id, service_verdict.outcome, service_verdict.methods,
+           service_verdict.confidence, service_verdict.text, service_verdict.run_id, run.started_at AS run_started_at,
+           row_number() OVER (
+               PARTITION BY service_verdict.service, service_verdict.vantage_id
+               ORDER BY run.started_at DESC, run.id DESC, service_verdict.id DESC
+           ) AS age
+    FROM service_verdict JOIN run ON run.id = service_verdict.run_id
+) AS concluded
+    ON concluded.service = newest.service AND concluded.vantage_id = newest.vantage_id AND concluded.age = 1
 WHERE newest.age = 1 AND newest.service IS NOT NULL
 GROUP BY newest.service, newest.vantage_id;

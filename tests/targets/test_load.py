@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.model import App, Certainty, Endpoint, ProtocolName, Role, Scheme, Service, Target
+from probe.model import PUBLIC, App, Certainty, Endpoint, ProtocolName, Role, Scheme, Service, Target, Unmeasured
 from probe.targets import TargetListError, check, load
 
 HEAD = """\
@@ -37,7 +37,7 @@ certainty = "unverified"
 source = "hearsay"
 retired = 2020-01-02
 """
-GOOD = HEAD + WEB + LINK
+GOOD = HEAD + WEB + LINK + "# nothing more\n"
 
 
 def put(folder: Path, text: str | bytes, name: str = "example.toml") -> Path:
@@ -68,6 +68,7 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
                 Endpoint(target=web, purpose="web site", source="its manual", healthy="any HTTP status"),
                 Endpoint(target=link, purpose="messages", source="hearsay"),
             ),
+            all_of=(Role.WEB,),
         ),
     )
     assert check([tmp_path]) == []
@@ -88,6 +89,62 @@ def test_a_closed_service_closes_its_endpoints(tmp_path: Path) -> None:
     assert [each.target.retired for each in service.endpoints] == [date(2019, 5, 31), date(2020, 1, 2)]
 
 
+LEFT_OUT = """
+[[unmeasured]]
+address = "udp 192.31.196.0/24:10001-30000"
+role = "media"
+purpose = "calls"
+certainty = "reported"
+source = "its manual"
+why = "wants a key first"
+"""
+KNOWN = WEB.replace("web", "long_link").replace("https://chat.example/", "tcp://link.chat.example:443")
+FINGERPRINT = "AB:" * 31 + "CD"
+
+
+def test_what_is_not_measured_is_kept_with_its_reason(tmp_path: Path) -> None:
+    (service,) = load([put(tmp_path, HEAD + LEFT_OUT + WEB + LEFT_OUT.replace("10001-30000", "3478"))])
+    assert len(service.endpoints) == 1
+    assert service.unmeasured[0] == Unmeasured(
+        address="udp 192.31.196.0/24:10001-30000",
+        role=Role.MEDIA,
+        purpose="calls",
+        certainty=Certainty.REPORTED,
+        source="its manual",
+        why="wants a key first",
+    )
+    assert service.unmeasured[1].address.endswith(":3478")
+
+
+def test_which_roles_must_work(tmp_path: Path) -> None:
+    def needed(words: str) -> tuple[tuple[Role, ...], tuple[Role, ...]]:
+        (service,) = load([put(tmp_path, words + HEAD + WEB + KNOWN + LINK)])
+        return service.all_of, service.any_of
+
+    both = (Role.WEB, Role.LONG_LINK)
+    assert needed("") == (both, ())
+    assert needed('all_of = ["long_link"]\n') == ((Role.LONG_LINK,), ())
+    assert needed('any_of = ["long_link", "web"]\n') == ((), (Role.LONG_LINK, Role.WEB))
+    assert needed('all_of = ["web"]\nany_of = ["long_link"]\n') == ((Role.WEB,), (Role.LONG_LINK,))
+
+
+def test_roots_of_a_service_and_of_an_endpoint(tmp_path: Path) -> None:
+    own, plain = f'roots = ["{FINGERPRINT}"]\n', FINGERPRINT.replace(":", "").lower()
+    other = WEB.replace("//chat", "//api.chat") + f'roots = ["public", "{plain}"]\n'
+    (service,) = load([put(tmp_path, own + HEAD + WEB + other + KNOWN)])
+    assert [each.target.roots for each in service.endpoints] == [(plain,), (PUBLIC, plain), ()]
+    public = other.replace(f', "{plain}"', "")
+    (service,) = load([put(tmp_path, own + HEAD + public + WEB)])
+    assert [each.target.roots for each in service.endpoints] == [(), (plain,)]
+    (service,) = load([put(tmp_path, HEAD + WEB + other + KNOWN)])
+    assert [each.target.roots for each in service.endpoints] == [(), (PUBLIC, plain), ()]
+
+
+ROLES = (
+    "must be one of web, api, long_link, short_link, media, push, login, registration, bootstrap, support, calls, links"
+)
+
+
 def test_an_app_has_an_id_in_either_store_or_both(tmp_path: Path) -> None:
     tables = {
         "apple = 123456789": App(apple=123456789),
@@ -103,7 +160,6 @@ def test_an_app_has_an_id_in_either_store_or_both(tmp_path: Path) -> None:
 
 APP = "app: must be a table with apple or google, or both"
 APPLE, GOOGLE = "app: apple must be the number that stands in the app's address", "app: google must be the name of a"
-ROLES = "must be one of web, api, long_link, short_link, media, push, login, registration, bootstrap, support"
 
 # what is written in place of what, and what is said of it after the file's name
 FAULTS: tuple[tuple[str, str, str], ...] = (
@@ -146,6 +202,41 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('"long_link"', '"longlink"', f"line 16: endpoint[2].role: {ROLES}, not 'longlink'"),
     ('"long_link"', "[1]", f"line 16: endpoint[2].role: {ROLES}, not [1]"),
     ('"unverified"', '"sure"', "line 18: endpoint[2].certainty: must be one of documented, reported, unverified, not"),
+    # roles that must work
+    ('title = "Example"', 'title = "E"\nall_of = "web"', "line 2: all_of: must be a list of roles, such as"),
+    ('title = "Example"', 'title = "E"\nall_of = []', "line 2: all_of: must be a list of roles, such as"),
+    ('title = "Example"', 'title = "E"\nany_of = ["wep"]', f"line 2: any_of: {ROLES}, not 'wep'"),
+    ('title = "Example"', 'title = "E"\nall_of = ["web", "web"]', "line 2: all_of: names a role twice"),
+    ('title = "Example"', 'title = "E"\nall_of = ["web"]\nany_of = ["web"]', "line 3: any_of: web is in all_of alre"),
+    (
+        'title = "Example"',
+        'title = "E"\nany_of = ["long_link"]',
+        "line 2: any_of: no endpoint with the role long_link is known well enough to decide; there are: web",
+    ),
+    (
+        'title = "Example"',
+        'title = "E"\nretired = 2020-01-01\nall_of = ["web"]',
+        "line 3: all_of: a service that is closed needs nothing",
+    ),
+    # roots
+    ('healthy = "any HTTP status"', "roots = []", "line 12: endpoint[1].roots: must be a list of SHA-256 fingerprints"),
+    ('healthy = "any HTTP status"', 'roots = "public"', "line 12: endpoint[1].roots: must be a list of SHA-256"),
+    (
+        'healthy = "any HTTP status"',
+        f'roots = ["{FINGERPRINT}F"]',
+        "line 12: endpoint[1].roots: must be the SHA-256 of a certificate (64 hexadecimal digits, colons allowed)",
+    ),
+    ('healthy = "any HTTP status"', "roots = [7]", "or 'public', not 7"),
+    (
+        'healthy = "any HTTP status"',
+        f"roots = {[f'{n:064}' for n in range(9)]}",
+        "line 12: endpoint[1].roots: has 9 entries, at most 8 are looked at",
+    ),
+    (
+        'source = "hearsay"',
+        f'source = "hearsay"\nroots = ["{FINGERPRINT}"]',
+        "line 20: endpoint[2].roots: tcp:// shows no certificate; leave it out, or use https:// or tls://",
+    ),
     # targets
     ("tcp://long.chat.example:8080", "tcp://long.chat.example:0", "line 15: endpoint[2].target: 'tcp://long.chat.exa"),
     ("tcp://long.chat.example:8080", "long.chat.example", "line 15: endpoint[2].target: 'long.chat.example' is no t"),
@@ -164,6 +255,15 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     (WEB + LINK, "", "endpoint: is missing"),
     (WEB + LINK, "endpoint = []", "line 5: endpoint: must be at least one [[endpoint]] table"),
     (WEB + LINK, WEB.replace("[[endpoint]]", "[endpoint]"), "endpoint: must be at least one [[endpoint]] table"),
+    # what is not measured
+    ("# nothing more\n", "unmeasured = 7\n", "line 21: endpoint[2].unmeasured: unknown key; known: target, role"),
+    (
+        "# nothing more\n",
+        LEFT_OUT.replace('"media"', '"medium"'),
+        f"line 24: unmeasured[1].role: {ROLES}, not 'medium'",
+    ),
+    ("# nothing more\n", LEFT_OUT.replace('why = "wants a key first"\n', ""), "line 22: unmeasured[1].why: is missing"),
+    ("# nothing more\n", LEFT_OUT.replace("[[unmeasured]]", "[unmeasured]"), "unmeasured: must be at least one [["),
     # not TOML
     ('title = "Example"', 'title = "Example', "not TOML"),
     ('title = "Example"', "title = ", "at line 1, column"),
@@ -209,8 +309,8 @@ def test_files_that_cannot_be_lists(tmp_path: Path) -> None:
         (tmp_path / ("x" * 300), "cannot be read: File name too long"),
         (put(tmp_path, b"title = \n\n\xff", "bytes.toml"), "line 3: is not UTF-8 text"),
         (put(tmp_path, b"#" * ((1 << 20) + 1), "large.toml"), "larger than 1 MiB"),
-        (Path("/dev/zero"), "larger than 1 MiB"),
-        (empty, "a folder without any .toml file"),
+        (Path("/dev/zero"), "is not UTF-8 text"),
+        (empty, "a folder without any .toml or .csv or .json or .txt file"),
     )
     for path, reason in cases:
         (problem,) = check([path])
@@ -237,7 +337,7 @@ def test_what_may_not_be_read_is_said(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_read_in_the_order_of_names(tmp_path: Path) -> None:
-    for name in ("b.toml", "a.toml", "c.txt"):
+    for name in ("b.toml", "a.toml", "c.md"):
         put(tmp_path, GOOD, name)
     assert [service.id for service in load([tmp_path])] == ["a", "b"]
     assert [service.id for service in load([tmp_path / "b.toml", tmp_path])] == ["b", "a"]

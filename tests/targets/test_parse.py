@@ -184,6 +184,7 @@ BASE = Target(
     role=Role.WEB,
     certainty=Certainty.REPORTED,
     retired=date(2019, 5, 31),
+    roots=("ab" * 32,),
 )
 
 REDIRECTS: tuple[tuple[str, str], ...] = (
@@ -225,6 +226,7 @@ def test_redirect_leads_on(location: str, name: str) -> None:
     assert onward.name == name
     assert (onward.service, onward.role, onward.certainty) == ("line", Role.WEB, Certainty.REPORTED)
     assert onward.retired == BASE.retired
+    assert onward.roots == (BASE.roots if onward.host == "line.me" else ())
 
 
 @pytest.mark.parametrize(("location", "reason"), NOWHERE)

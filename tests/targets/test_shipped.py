@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from probe.model import Certainty, Role, Scheme, Service
+from probe.address import parse as parse_address
+from probe.control.limits import PORTS
+from probe.imports.ooni_messengers import SERVICES
+from probe.model import PUBLIC, Certainty, Role, Scheme, Service
 from probe.targets import TargetError, check, load, parse, resolve, service_of, shipped, shipped_dir, targets_of
 
+THIRTY = """
+    bbm bbm-enterprise botim discord googlechat googlemeet icq imo kakaotalk line lineworks linkedin matrix max
+    messenger qq session signal skype snapchat teams telegram threema viber vk wechat whatsapp wire zalo zello
+"""
 BY_ID = {service.id: service for service in shipped()}
 
 
@@ -20,7 +28,7 @@ def names(*words: str) -> list[str]:
 
 def test_the_shipped_lists_have_no_fault() -> None:
     assert check([shipped_dir()]) == []
-    assert {"bbm", "line", "wechat"} <= set(BY_ID)
+    assert set(BY_ID) == set(THIRTY.split())
     assert load([shipped_dir()]) == shipped()
 
 
@@ -33,10 +41,71 @@ def test_no_target_is_there_twice() -> None:
 def test_every_host_belongs_to_its_service(service: Service) -> None:
     for target in targets_of([service]):
         assert target.service == service.id
-        assert service_of(target.host, shipped()) == service.id, target.host
+        if parse_address(target.host) is None:
+            assert service_of(target.host, shipped()) == service.id, target.host
     for domain in service.domains:
         hosts = [target.host for target in targets_of([service])]
         assert any(host == domain or host.endswith(f".{domain}") for host in hosts), f"{domain} is of no endpoint"
+
+
+@pytest.mark.parametrize("service", shipped(), ids=lambda service: service.id)
+def test_every_service_can_be_judged(service: Service) -> None:
+    if service.retired:
+        assert service.retired_reason
+        assert {each.target.retired for each in service.endpoints} == {service.retired}
+        return
+    assert all(each.healthy for each in service.endpoints)
+    assert service.all_of or not any(target.decides for target in targets_of([service]))
+    # a control that may not connect there could not say whether it works elsewhere
+    assert {target.port for target in targets_of([service])} <= {None, *PORTS}
+
+
+def test_imported_measurements_find_their_service() -> None:
+    assert set(SERVICES.values()) <= set(BY_ID)
+
+
+def test_what_no_source_knows_decides_nothing() -> None:
+    assert (BY_ID["googlechat"].all_of, BY_ID["googlechat"].any_of) == ((), ())
+    unverified = [each.target for service in shipped() for each in service.endpoints if "unsourced" in each.source]
+    assert {target.certainty for target in unverified} == {Certainty.UNVERIFIED}
+
+
+def test_the_roots_of_signal() -> None:
+    roots = {each.target.host: each.target.roots for each in BY_ID["signal"].endpoints}
+    own = roots["chat.signal.org"]
+    assert [root[:8] for root in own] == ["ddb0f92b", "2642f1f9"]
+    assert (roots["signal.org"], roots["cdn2.signal.org"]) == ((), (*own, PUBLIC))
+    assert not any(each.target.roots for id in BY_ID if id != "signal" for each in BY_ID[id].endpoints)
+
+
+def test_whatever_is_asked_of_a_host_its_certificate_may_be_of_its_own_root() -> None:
+    words = (
+        "chat.signal.org",
+        "https://chat.signal.org/v1/config",
+        "tls://chat.signal.org:443",
+        "tcp://chat.signal.org:443",
+    )
+    own = BY_ID["signal"].endpoints[0].target.roots
+    assert [target.roots for target in resolve(words, shipped())] == [own, own, own, own, ()]
+    assert resolve(["https://signal.org/help"], shipped())[0].roots == ()
+
+
+def test_which_endpoints_are_no_tls() -> None:
+    """A handshake there would call a healthy service broken."""
+    plain = {
+        "telegram": {80, 443},
+        "whatsapp": {443, 5222},
+        "threema": {443, 5222},
+        "qq": {80, 443, 8080, 14000},
+        "viber": {443, 4244, 5242},
+        "kakaotalk": {443, 995, 5228, 5242, 9282, 10009},
+        "session": {4443},
+    }
+    for id, ports in plain.items():
+        links = [target for target in targets_of([BY_ID[id]]) if target.role in (Role.LONG_LINK, Role.BOOTSTRAP)]
+        assert {target.port for target in links if target.scheme is Scheme.TCP} == ports
+    numbered = [target for target in targets_of([BY_ID["whatsapp"]]) if re.match(r"e\d+\.", target.host)]
+    assert len(numbered) == 32
 
 
 def test_what_is_known_of_the_three() -> None:
@@ -53,8 +122,6 @@ def test_what_is_known_of_the_three() -> None:
     assert line["https://api.line.me/"].certainty is Certainty.UNVERIFIED
 
     assert BY_ID["bbm"].retired == date(2019, 5, 31)
-    assert BY_ID["bbm"].retired_reason
-    assert {each.target.retired for each in BY_ID["bbm"].endpoints} == {date(2019, 5, 31)}
 
 
 def test_the_lists_lie_beside_the_package_or_in_it() -> None:

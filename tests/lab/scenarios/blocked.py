@@ -94,6 +94,18 @@ def _hop(method: str, id: str, number: int, spec: Spec) -> Scenario:
     return blocked(method, id, whole, f"http://{first}/")
 
 
+def _private_ca(id: str, number: int, shown: Certificate) -> Scenario:
+    """A service with a root of its own; somebody on the way shows a certificate of another, with its root."""
+    name, false = f"{id}.example", at(number + 1)
+    sites = (
+        https(name, at(number), certificate=Certificate.OWN_ROOT),
+        Site(name=name, addresses=(false,), certificate=shown, published=False),
+    )
+    rule = Rule(when=To(addresses=(at(number),), port=443), do=Redirect(address=false))
+    spec = Spec(sites=sites, rules=(rule,))
+    return blocked("tls", id, spec, f"https://{name}/", confidence="confirmed", own_root=True)
+
+
 BLOCKED: tuple[Scenario, ...] = (
     # by the name
     _lie("dns-nxdomain", 50, Answer.NXDOMAIN),
@@ -154,6 +166,13 @@ BLOCKED: tuple[Scenario, ...] = (
         "https://dns-injected-alone.example/",
         confidence="confirmed",
         reason="dns.true_over_tcp",
+    ),
+    blocked(
+        "dns",
+        "dns-ghost-unlisted",
+        Spec(sites=BLOCK_SITES, lies=(Lie(name="dns-ghost-unlisted.example", addresses=(BLOCK_HOST,)),)),
+        "http://dns-ghost-unlisted.example/",
+        reason="dns.ghost",
     ),
     blocked(
         "dns",
@@ -235,6 +254,8 @@ BLOCKED: tuple[Scenario, ...] = (
         "https://tls-mitm.example/",
         confidence="confirmed",
     ),
+    _private_ca("tls-mitm-private-ca", 47, Certificate.ANOTHER_ROOT),
+    _private_ca("tls-mitm-private-ca-trusted", 117, Certificate.STATE),
     blocked(
         "tls",
         "tls-mitm-trusted",

@@ -222,6 +222,18 @@ OK: tuple[Scenario, ...] = (
     ),
     ok("ok-dns", Spec(sites=(https("ok-dns.example", at(39)),)), "dns://ok-dns.example"),
     ok(
+        "ok-private-ca",
+        Spec(
+            sites=(
+                https("ok-private-ca.example", at(115), certificate=Certificate.OWN_ROOT),
+                https("tls-ok-private-ca.example", at(116), certificate=Certificate.OWN_ROOT),
+            )
+        ),
+        "https://ok-private-ca.example/",
+        "tls://tls-ok-private-ca.example:443",
+        own_root=True,
+    ),
+    ok(
         "ok-control-down-https",
         Spec(sites=(https("ok-control-down-https.example", at(40)),)),
         "https://ok-control-down-https.example/",

@@ -61,6 +61,7 @@ OTHER: tuple[Scenario, ...] = (
     _certificate("down-wrong-host", 123, Certificate.WRONG_HOST),
     _certificate("down-untrusted", 124, Certificate.UNKNOWN_AUTHORITY),
     _certificate("down-self-signed", 125, Certificate.SELF_SIGNED),
+    _certificate("down-root-of-its-own", 46, Certificate.OWN_ROOT),
     other(
         "down",
         "down-redirect-loop",

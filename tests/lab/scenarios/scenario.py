@@ -6,7 +6,7 @@ those apart whose access or resolver is not the usual one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -39,7 +39,7 @@ class Scenario:
     id: str
     spec: Spec
     targets: tuple[str, ...]
-    """As on the command line."""
+    """As on the command line of `check`; where `own_root` is set, the endpoints of a target list for `run`."""
     outcome: str
     methods: tuple[str, ...] = ()
     confidence: str | None = None
@@ -59,10 +59,22 @@ class Scenario:
     """How far the client's clock is off: `+365d`."""
     host: Mapping[str, object] = field(default_factory=dict)
     """What the run must have noted of its host."""
+    own_root: bool = False
+    """The target list names the world's own root (`Certificate.OWN_ROOT`) as the only good one."""
 
     @property
     def exit_status(self) -> int:
         return self.status if self.status is not None else {"ok": 0, "blocked": 3}.get(self.outcome, 4)
+
+
+def target_list(targets: Sequence[str], root: str) -> str:
+    """A target list with these endpoints, whose certificates must lead to this root."""
+    head = ('title = "Own"', 'operator = "x"', 'homepage = "https://own.example/"', 'domains = ["own.example"]')
+    endpoint = ("[[endpoint]]", 'role = "api"', 'purpose = "x"', 'certainty = "documented"', 'source = "x"')
+    lines = [*head, f'roots = ["{root}"]']
+    for target in targets:
+        lines += [*endpoint, f'target = "{target}"']
+    return "\n".join(lines)
 
 
 def at(number: int) -> str:

@@ -242,15 +242,15 @@ OK: tuple[Scenario, ...] = (
     Scenario(
         id="quic-drop",
         spec=Spec(
-            sites=(replace(https("quic-drop.example", at(42)), http3=True),),
-            rules=(Rule(when=To(addresses=(at(42),), port=443, protocol="udp"), do=Drop()),),
+            sites=(replace(https("quic-drop.example", at(161)), http3=True),),
+            rules=(Rule(when=To(addresses=(at(161),), port=443, protocol="udp"), do=Drop()),),
         ),
         targets=("https://quic-drop.example/",),
         outcome="ok",
         methods=("quic",),
         reason="quic.blocked",
     ),
-    ok("ok-quic", Spec(sites=(replace(https("ok-quic.example", at(43)), http3=True),)), "https://ok-quic.example/"),
+    ok("ok-quic", Spec(sites=(replace(https("ok-quic.example", at(162)), http3=True),)), "https://ok-quic.example/"),
     ok(
         "ok-other-name-censored",
         Spec(

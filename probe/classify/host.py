@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from probe.classify.addresses import addresses_in, addresses_of
-from probe.classify.facts import Case, Evidence, Layer, ids, leaf_of
+from probe.classify.facts import Case, Evidence, Hop, Layer, ids, leaf_of
 from probe.classify.weighing import NO_WAY_OUT
 from probe.failure import Failure
 from probe.form import parse_time
@@ -114,8 +114,13 @@ def dns_rewritten(case: Case) -> Evidence | None:
 def is_ghost(case: Case) -> bool:
     """Whether the name does not exist for any control, and has an address here, from a resolver that denies other names
     that do not exist."""
-    dead = bool(case.peers) and all(peer.failure is Failure.DNS_NXDOMAIN for peer in case.peers)
+    dead = bool(case.peers) and all(_is_denied(peer) for peer in case.peers)
     return dead and bool(case.end.addresses) and case.host.resolver_rewrites_nxdomain is False
+
+
+def _is_denied(peer: Hop) -> bool:
+    """A control's resolver says that the name does not exist, whatever the control met where others say it is."""
+    return not peer.addresses and any(row.failure is Failure.DNS_NXDOMAIN for row in peer.dns)
 
 
 def dns_ghost(case: Case) -> Evidence | None:

@@ -288,6 +288,7 @@ GOLDEN: tuple[Golden, ...] = (
     Golden("tls.verified_page", HTTPS, reached().transfer(REAL, 90_000, 6.0).then(X.TRANSFER).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 6.1).then(X.SPLIT_SEGMENTS).tcp(REAL).tls(REAL).transfer(REAL, 90_000, 5.9), [reached().transfer(REAL, 90_000, 0.1)]),
     Golden("http.no_page", HTTPS, reached().transfer(REAL, 16_384, 0.1, frozen=True), [reached().transfer(REAL, 90_000, 0.1)]),
     Golden("dns.ghost", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)], ("dns",), "likely", host=DENIES),
+    Golden("dns.ghost", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2).tcp(STUB, port=80).http(STUB)], ("dns",), "likely", host=DENIES),
     # a cache may still hold a name that has just died, but none that nobody has asked for
     Golden("dns.fails_everywhere", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(failure=F.DNS_NXDOMAIN), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)], host=DENIES),
     Golden("dns.fails_everywhere", HTTP, well_in_clear(STUB).then(X.BELOW_THE_NAME).dns(STUB), [Saw().dns(failure=F.DNS_NXDOMAIN, tries=2)]),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from probe.classify import Ground, classify
+from probe.classify.fingerprint_files import shipped
 from probe.failure import Failure as F
 from probe.model import Measurement, Result
 from probe.settling import Settling
@@ -28,7 +29,7 @@ class Story:
         self.given: list[tuple[str, bool, str]] = []
         self.results: list[Result] = []
         self.ground = Ground(ONLINE)
-        self.settling = Settling(ground=self.ground, sink=self.sink)
+        self.settling = Settling(ground=self.ground, fingerprints=shipped(), sink=self.sink)
 
     async def sink(self, result: Result, settled: bool) -> None:
         self.given.append((result.measurement.id, settled, result.verdict.reasons[0].code))

@@ -11,7 +11,7 @@ run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record t
 	@$(BIN)/probe run; status=$$?; case $$status in 0|3|4) exit 0;; *) exit $$status;; esac
 
 test: $(DEV_READY) lint  ## everything that must hold
-	@$(BIN)/pytest -rs
+	@$(BIN)/pytest -rs --numprocesses 4 --dist loadfile
 
 demo: $(DEV_READY)  ## the main job inside a simulated censored network
 	@$(BIN)/python -m tests.lab.demo

@@ -71,7 +71,7 @@ def test_a_file_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("missing", None, "No such file"),
         ("binary", b"SQLite format 3\x00\x10\x00", "not a text file"),
-        ("cut.gz", gzip.compress(b"{}" * 5000)[:15], "not a whole gzip file"),
+        ("cut.gz", gzip.compress(b"{}" * 5000, mtime=0)[:15], "not a whole gzip file"),
         ("broken.gz", b"\x1f\x8b\x08\x00nonsense that is no gzip", "gzip"),
     ],
 )

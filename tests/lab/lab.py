@@ -23,8 +23,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.lab.loaded import Command
 from tests.lab.spec import Spec
-from tests.lab.world import Command, WorldError
+from tests.lab.world import WorldError
 
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 _ROOT = Path(__file__).resolve().parents[2]

@@ -46,17 +46,22 @@ def test_nothing_in_a_world_reaches_this_machine_or_is_left_of_it(lab: None) -> 
 def test_a_world_ends_with_the_process_that_made_it(lab: None) -> None:
     code = (
         "import time; from tests.lab.lab import World\n"
-        "with World() as w: print(w._process.pid, w.start(['sleep', '600']).pid, w.home, flush=True); time.sleep(600)"
+        "with World() as w:\n"
+        "    started = [w.start(argv, host='control').pid for argv in (['sleep', '600'], ['probe', 'control', 'serve'])]\n"
+        "    print(w._process.pid, *started, w.home, flush=True)\n"
+        "    time.sleep(600)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
     ) as maker:
         assert maker.stdout is not None
-        world, inner, home = maker.stdout.readline().split()
-        children = Path(f"/proc/{world}/task/{world}/children").read_text().split()
-        assert len(children) == 3
+        *processes, home = maker.stdout.readline().split()
+        children = Path(f"/proc/{processes[0]}/task/{processes[0]}/children").read_text().split()
+        states = [_state(int(pid)) for pid in (*processes, *children)]
         maker.send_signal(signal.SIGKILL)
-    assert _gone([int(world), int(inner), *map(int, children)])
+    assert len(children) == 4
+    assert "Z" not in states
+    assert _gone([int(pid) for pid in (*processes, *children)])
     subprocess.run(["rm", "-r", home], check=True)
 
 

@@ -12,33 +12,21 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
 
-from tests.lab import router, servers, tunnel
+from tests.lab import loaded, router, servers, tunnel
 from tests.lab.authority import Authorities
+from tests.lab.loaded import Command
 from tests.lab.netns import Host, answer_for, connect, die_with_parent, enter, make_host, set_default_route
 from tests.lab.spec import CLIENT, CONTROL, HONEST_RESOLVER, PROVIDER_RESOLVER, PUBLIC, IPv6, Spec
 
 _FORK = multiprocessing.get_context("fork")
 _ADDRESSES: Mapping[str, tuple[str, ...]] = {"client": CLIENT, "control": CONTROL, "internet": ()}
 _RESOLVER = {"client": PROVIDER_RESOLVER, "control": HONEST_RESOLVER, "internet": HONEST_RESOLVER}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A program to be started inside."""
-
-    argv: tuple[str, ...]
-    host: str
-    environment: Mapping[str, str]
-    directory: str
-    output: str
-    """Path of the file for its standard output; the errors go to the same with `.err`."""
 
 
 class WorldError(Exception):
@@ -61,6 +49,7 @@ class Inside:
         self._router = _process(router.serve, links)
         self._servers = _process(servers.serve, self._hosts["internet"], authorities)
         self._tunnel: Connection | None = None
+        self._loaded = _process(loaded.serve, self._hosts)
         self._running: dict[int, subprocess.Popen[bytes]] = {}
 
     def _answer_for(self, prefixes: Iterable[str]) -> None:
@@ -106,6 +95,10 @@ class Inside:
 
     def start(self, command: Command) -> int:
         """The process id. Raises WorldError where the program cannot be started."""
+        if command.can_be_forked:
+            self._loaded.send(command)
+            forked: int = self._loaded.recv()
+            return forked
         host = self._hosts[command.host]
 
         def enter_and_follow() -> None:
@@ -131,7 +124,11 @@ class Inside:
 
     def collect(self, pid: int) -> int:
         """The exit status of a process that has ended, as `subprocess` tells it."""
-        return self._running.pop(pid).wait()
+        if pid in self._running:
+            return self._running.pop(pid).wait()
+        self._loaded.send(pid)
+        status: int = self._loaded.recv()
+        return status
 
     def end(self) -> None:
         for process in self._running.values():

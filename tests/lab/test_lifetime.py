@@ -47,7 +47,8 @@ def test_a_world_ends_with_the_process_that_made_it(lab: None) -> None:
     code = (
         "import time; from tests.lab.lab import World\n"
         "with World() as w:\n"
-        "    started = [w.start(argv, host='control').pid for argv in (['sleep', '600'], ['probe', 'control', 'serve'])]\n"
+        "    programs = ['sleep', '600'], ['probe', 'control', 'serve']\n"
+        "    started = [w.start(argv, host='control').pid for argv in programs]\n"
         "    print(w._process.pid, *started, w.home, flush=True)\n"
         "    time.sleep(600)"
     )

@@ -1,0 +1,103 @@
+"""The ways in which an address or a name can stand in a text, as a regular expression.
+
+Law: pure. A spelling that is short and could be anything else by chance is found between boundaries only.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from probe.address import Address
+
+_STUN_COOKIE = bytes.fromhex("2112a442")
+"""What STUN crosses an address with, to hide it from routers that would change it (RFC 8489 §14.2)."""
+
+
+def any_spelling(address: Address) -> str:
+    """Everything that spells this address: plain, padded, escaped, dashed, reversed, as a number, in hexadecimal, in
+    base64, mapped into IPv6."""
+    ways = _v4_ways(address) if isinstance(address, IPv4Address) else _v6_ways(address)
+    return "|".join(f"(?:{way})" for way in ways)
+
+
+def word_spelling(name: str) -> str:
+    """A name as a whole word in any case, escaped, in hexadecimal or in base64."""
+    plain = rf"(?<![\w-]){_escaped(name)}(?![\w-])"
+    return "|".join((f"(?i:{plain})", *_encoded([name, name.upper(), name.capitalize()])))
+
+
+def _v4_ways(address: IPv4Address) -> Iterator[str]:
+    octets = str(address).split(".")
+    dot = rf"(?:{_escaped('.')}|[-_]|\[\.\]|\(\.\))"
+    for order in (octets, octets[::-1]):
+        parts = [f"(?:0*{_escaped(octet)}|0+{int(octet):o}|0x0*{int(octet):x})" for octet in order]
+        yield rf"(?<!\d)(?i:{dot.join(parts)})(?!\d)"
+    yield rf"(?<![\d.])0*{int(address)}(?!\d)"
+    for packed in (address.packed, _crossed(address.packed)):
+        pairs = [f"{byte:02x}" for byte in packed]
+        yield rf"(?<![0-9a-fA-F])(?:0[xX])?(?i:{'[:. -]?'.join(pairs)})(?![0-9a-fA-F])"
+        yield rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})"
+    yield from _packed_base64(address.packed)
+    yield from _encoded([str(address), ".".join(octets[::-1]), str(address).replace(".", "-")])
+
+
+def _v6_ways(address: IPv6Address) -> Iterator[str]:
+    spelled = list(dict.fromkeys((address.compressed, address.exploded, _unpadded(address))))
+    for text in spelled:
+        colon = rf"(?:{_escaped(':')}|[-_])"
+        groups = [_escaped(group) if group else "" for group in text.split(":")]
+        yield rf"(?<![0-9a-fA-F:])(?i:{colon.join(groups)})(?![0-9a-fA-F:])"
+    nibbles = address.exploded.replace(":", "")
+    yield rf"(?i:{nibbles})"
+    yield rf"(?i:{'[:. -]'.join(nibbles[at : at + 2] for at in range(0, 32, 2))})"
+    yield rf"(?i:{re.escape('.'.join(nibbles[::-1]))})"
+    yield rf"(?i:{''.join(f'%(?:25)?{nibbles[at : at + 2]}' for at in range(0, 32, 2))})"
+    yield rf"(?<!\d){int(address)}(?!\d)"
+    yield from _base64_of(address.packed)
+    yield from _encoded([each for text in spelled for each in (text, text.upper())])
+
+
+def _unpadded(address: IPv6Address) -> str:
+    """All eight groups, without leading zeros."""
+    return ":".join(f"{int(group, 16):x}" for group in address.exploded.split(":"))
+
+
+def _crossed(packed: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(packed, _STUN_COOKIE, strict=True))
+
+
+def _escaped(text: str) -> str:
+    """Each character as itself, percent-encoded (twice too), as an HTML reference or as a JSON escape; a zero byte may
+    stand beside it, as in UTF-16."""
+    return r"\x00?".join(
+        rf"(?:{re.escape(c)}|%(?:25)?{ord(c):02x}|&\#0*{ord(c)};|&\#x0*{ord(c):x};|\\u00{ord(c):02x}|\\x{ord(c):02x})"
+        for c in text
+    )
+
+
+def _encoded(texts: Iterable[str]) -> Iterator[str]:
+    """The texts in hexadecimal and in base64, wherever they stand in what was encoded."""
+    for text in dict.fromkeys(texts):
+        yield rf"(?i:{'[: %-]?'.join(f'{byte:02x}' for byte in text.encode())})"
+        yield from _base64_of(text.encode())
+
+
+def _base64_of(data: bytes) -> Iterator[str]:
+    """What these bytes become inside base64, by where they begin; with a neighbour on either side, which has bits of
+    them too."""
+    for before in range(3):
+        drop = (before * 8 + 5) // 6
+        whole = (before + len(data)) * 8 // 6
+        for alphabet in (None, b"-_"):
+            core = base64.b64encode(bytes(before) + data, alphabet).decode()[drop:whole]
+            yield rf"[A-Za-z0-9+/_-]?{re.escape(core)}[A-Za-z0-9+/_-]?={{0,2}}"
+
+
+def _packed_base64(packed: bytes) -> Iterator[str]:
+    """Four bytes are found only where they are all that was encoded: inside more they could be anything."""
+    core = base64.b64encode(packed).decode().rstrip("=")
+    for each in dict.fromkeys((core, core.translate(str.maketrans("+/", "-_")))):
+        yield rf"(?<![A-Za-z0-9+/_=-]){re.escape(each)}(?:==|(?![A-Za-z0-9+/_=-]))"

@@ -6,11 +6,10 @@ python docs/write.py --check    ends with 1, naming them, where one is not as th
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from probe.classify import NOTES, RULES, RULES_VERSION, STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, Fingerprint
@@ -19,6 +18,7 @@ from probe.classify.fingerprint_files import shipped as shipped_fingerprints
 from probe.classify.fingerprints import Scope, Weight
 from probe.failure import Failure
 from probe.model import DETAILS, Host, Outcome, Service
+from probe.store.meanings import field_meanings, meaning
 from probe.store.schema import TABLES
 from probe.targets import shipped
 
@@ -104,64 +104,11 @@ def _help(verb: list[str]) -> str:
     return done.stdout.rstrip()
 
 
-# The record of the model that each table holds.
-_RECORDS: dict[str, tuple[str, ...]] = {
-    "vantage": ("Vantage",),
-    "run": ("Run",),
-    "target": ("Target",),
-    "measurement": ("Measurement",),
-    "control_measurement": ("Measurement",),
-    "observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
-    "control_observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
-    "verdict": ("Verdict",),
-    "reason": ("Reason",),
-    "service_verdict": ("ServiceVerdict",),
-    "store_measurement": ("Measurement",),
-    "store_observation": ("Observation", *(detail.__name__ for detail in DETAILS.values())),
-    "listing": ("StoreCheck", "Reason"),
-    "listing_question": ("Question", "Reason"),
-    "register": ("Register",),
-    "register_entry": ("Entry",),
-}
-# Columns that only the database has.
-_OF_THE_STORE: dict[str, str] = {
-    "run.id": "a version 7 UUID: sorted by time",
-    "run.name": "a label: when, what, where from",
-    "target.name": "the target as it is written: `https://host/path`, `tcp://host:port`, `udp://host:port`, `dns://host`",
-    "measurement.title": "a label: target and time",
-    "control_measurement.title": "a label: target and time",
-    "control_measurement.id": "the control's own id, after which `~` marks the databases by which its addresses were"
-    " looked up here; one measurement of its may stand beside many of ours",
-    "observation.step": "`dns`, `tcp`, `tls`, `http`, `quic` or `greeting`",
-    "control_observation.step": "`dns`, `tcp`, `tls`, `http`, `quic` or `greeting`",
-    "comparison.number": "1 for the first control that was asked, and so on",
-    "verdict.title": "a label: outcome, methods, confidence",
-    "verdict.made_at": "when the rules were applied, UTC",
-    "service_verdict.title": "a label: service, outcome, methods, confidence",
-    "service_verdict.made_at": "when it was concluded, UTC",
-    "reason.number": "1 for the reason that decided",
-    "body.sha256": "of the decoded body as far as it was read; `observation.body_sha256` names it",
-    "body.length": "bytes, before compression",
-    "body.compressed": "the body, as zlib writes it (RFC 1950)",
-    "certificate.sha256": "of the certificate; `observation.certificates` names it",
-    "certificate.der": "the certificate, DER",
-    "store_measurement.title": "a label: target and time",
-    "store_observation.step": "the same words as in `observation`",
-    "listing.id": "number of the row",
-    "listing.title": "a label: service, store, country, listing",
-    "listing.made_at": "when the rules were applied, UTC",
-    "listing_question.number": "1 for the question about the country in question",
-    "register.id": "number of the row",
-    "register.process": "of an import that goes on, as in `run`; else empty",
-    "register_key.key": "a name, a wildcard, a page, an address or a prefix, in the spelling of `target`",
-    "register_key.beside": "1 for what only stands in the entry beside what it lists",
-    "register_key.line": "of `register_entry`",
-}
 _KINDS = {str: "text", int: "integer", float: "real", tuple: "JSON text", bytes: "blob", bool: "0 or 1"}
 
 
 def data_dictionary() -> Iterator[str]:
-    meanings = _field_meanings("model.py") | _field_meanings("service.py")
+    meanings = field_meanings("host.py")
     yield "# Data dictionary"
     yield ""
     yield "Written by the program from its schema and model. Times are UTC, ISO 8601 with `Z`; durations are seconds;"
@@ -171,13 +118,11 @@ def data_dictionary() -> Iterator[str]:
     for name, table in TABLES.items():
         yield ""
         yield f"## `{name}`"
-        points_at = {column: other for column, other, _ in table.foreign_keys}
         yield "| column | type | meaning |"
         yield "|---|---|---|"
         for column, kind in table.columns.items():
             null = ", or NULL" if column in table.nullable else ""
-            meaning = f"row of `{points_at[column]}`" if column in points_at else _meaning(name, column, meanings)
-            yield f"| `{column}` | {_KINDS.get(kind, 'text')}{null} | {meaning} |"
+            yield f"| `{column}` | {_KINDS.get(kind, 'text')}{null} | {meaning(name, column)} |"
     yield ""
     yield "## Fields of `run.host`"
     yield "A JSON object. What is null was not found out."
@@ -195,31 +140,6 @@ def data_dictionary() -> Iterator[str]:
     yield "## Columns of each step"
     for step, detail in DETAILS.items():
         yield f"- `{step}`: " + ", ".join(f"`{name}`" for name in detail.__dataclass_fields__)
-
-
-def _meaning(table: str, column: str, meanings: dict[str, str]) -> str:
-    """Of the store's own columns, the text above; of the model's, the docstring of the field. Raises KeyError."""
-    if f"{table}.{column}" in _OF_THE_STORE:
-        return _OF_THE_STORE[f"{table}.{column}"]
-    if column == "id" and table in ("vantage", "target", "verdict", "service_verdict"):
-        return "number of the row"
-    return next(meanings[f"{each}.{column}"] for each in _RECORDS[table] if f"{each}.{column}" in meanings)
-
-
-def _field_meanings(module: str) -> dict[str, str]:
-    """The docstring that follows each field of a module's records, and each word of its lists, by `Record.field`."""
-    meanings: dict[str, str] = {}
-    files = [ROOT / "probe" / name for name in ("host.py", "register.py", "storefront.py", module)]
-    for record in [each for file in files for each in ast.parse(file.read_text(encoding="utf-8")).body]:
-        if not isinstance(record, ast.ClassDef):
-            continue
-        for field, text in zip(record.body, record.body[1:], strict=False):
-            named = field.target if isinstance(field, ast.AnnAssign) else None
-            if isinstance(field, ast.Assign):
-                named = field.targets[0]
-            if isinstance(named, ast.Name) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-                meanings[f"{record.name}.{named.id}"] = " ".join(str(text.value.value).split())
-    return meanings
 
 
 _FINGERPRINTS = f"""
@@ -283,7 +203,7 @@ China lie in the space of other services, change, and are no sign by themselves.
 
 
 def fingerprints() -> Iterator[str]:
-    meanings = _field_meanings("classify/fingerprints.py")
+    meanings = field_meanings("classify/fingerprints.py")
     yield _FINGERPRINTS.strip()
     yield ""
     yield "| key | meaning |"
@@ -305,7 +225,7 @@ def _signs(fingerprint: Fingerprint) -> str:
     return "; ".join(each for each in signs if not each.endswith(": "))
 
 
-def _choice(key: str, meanings: dict[str, str]) -> str:
+def _choice(key: str, meanings: Mapping[str, str]) -> str:
     """The words that a key may have, each with its meaning."""
     kind: type[Scope | Weight] = {"scope": Scope, "weight": Weight}[key]
     return " ".join(f"`{word}`: {meanings[f'{kind.__name__}.{word.name}']}" for word in kind)

@@ -61,13 +61,13 @@ class Redactor:
         names: Iterable[str] = (),
         signs: Iterable[str] = (),
     ) -> None:
-        """`own` are the volunteer's addresses, `resolvers` those that were asked, public ones too, `names` the names of
+        """`own` are the volunteer's addresses, `resolvers` those that were asked, `names` the names of
         the host, and `signs` private addresses that are known for blocking: they tell of the censor, and stay.
 
         Raises ValueError for an own address that is none.
         """
         addresses = [_address(text) for text in own]
-        asked = [a for text in resolvers if (a := parse(text)) is not None and special_use(a) is not None]
+        asked = [a for text in resolvers if (a := parse(text)) is not None and tells_of_home(a)]
         self._signs = frozenset(a for text in signs if (a := parse(text)) is not None)
         self._own = frozenset(map(_bare, addresses))
         self._networks = tuple(IPv6Network((int(a), 64), strict=False) for a in addresses if a.version == 6)

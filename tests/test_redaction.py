@@ -66,7 +66,8 @@ PLANTED = {
 }  # fmt: skip
 STAYS = (
     "10.10.34.34", "127.0.0.1", "0.0.0.0", "::", "1.2.3.4", "2620:4f:8000::1", "181.23.45.67", "81.23.45.670",
-    "std::string",     "2026-11-24T10:11:12.123456Z", "[own] [private] [address] [cookie] [host] [mac]", "localhost", "alices-laptops",
+    "std::string",
+    "2026-11-24T10:11:12.123456Z", "[own] [private] [address] [cookie] [host] [mac]", "localhost", "alices-laptops",
     ":".join(["ab"] * 32), "9.9.9.9",
 )  # fmt: skip
 

@@ -49,8 +49,8 @@ def results(
     wanted = Filter(
         service=service,
         target=_target_name(target),
-        outcome=_outcome(outcome),
-        since=_moment(since),
+        outcome=outcome_of(outcome),
+        since=moment("--since", since),
         run_id=run,
     )
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -164,7 +164,8 @@ def open_database(db: Path | None, config: Path | None) -> Store:
         raise Refusal(str(error), Status.CONFIGURATION) from None
 
 
-def _outcome(text: str | None) -> str | None:
+def outcome_of(text: str | None) -> str | None:
+    """The word of `--outcome`, which must be one of the outcomes."""
     from probe.model import Outcome
 
     if text is not None and text not in tuple(Outcome):
@@ -172,13 +173,14 @@ def _outcome(text: str | None) -> str | None:
     return text
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(option: str, text: str | None) -> datetime | None:
+    """The moment that an option names."""
     from probe.form import FormError, parse_time
 
     try:
         return parse_time(text) if text is not None else None
     except FormError as error:
-        raise Refusal(f"--since: {error}; give 2026-11-24 or 2026-11-24T12:00:00Z", Status.USAGE) from None
+        raise Refusal(f"{option}: {error}; give 2026-11-24 or 2026-11-24T12:00:00Z", Status.USAGE) from None
 
 
 def _target_name(text: str | None) -> str | None:

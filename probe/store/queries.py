@@ -35,6 +35,10 @@ class Filter:
     """Of the newest verdict."""
     since: datetime | None = None
     """Begun at this moment or later."""
+    until: datetime | None = None
+    """Begun before this moment."""
+    country: str | None = None
+    """Of the vantage point, ISO 3166-1 alpha-2."""
     run_id: str | None = None
     limit: int | None = None
     """The newest so many; they still come oldest first."""
@@ -80,6 +84,8 @@ _CONDITIONS = {
     "target": "(target.name = :target OR target.host = :target)",
     "outcome": "verdict.outcome = :outcome",
     "since": "measurement.started_at >= :since",
+    "until": "measurement.started_at < :until",
+    "country": "vantage.country = :country",
     "run_id": "measurement.run_id = :run_id",
 }
 _ORDER = "started_at, id"
@@ -87,11 +93,7 @@ _ORDER = "started_at, id"
 
 def results(connection: sqlite3.Connection, wanted: Filter, *, with_bodies: bool) -> Iterator[Result]:
     """What `wanted` names, oldest first."""
-    values = {name: getattr(wanted, name) for name in _CONDITIONS}
-    conditions = [sql for name, sql in _CONDITIONS.items() if values[name] is not None]
-    if wanted.since is not None:
-        values["since"] = time_text(wanted.since)
-    sql = f"{_RESULT} WHERE {' AND '.join(conditions)}" if conditions else _RESULT
+    sql, values = choice(wanted)
     if wanted.limit is None:
         sql = f"{sql} ORDER BY measurement.started_at, measurement.id"
     else:
@@ -100,6 +102,16 @@ def results(connection: sqlite3.Connection, wanted: Filter, *, with_bodies: bool
         values["limit"] = wanted.limit
     for row in connection.execute(sql, values):
         yield _result(connection, row, with_bodies=with_bodies)
+
+
+def choice(wanted: Filter) -> tuple[str, dict[str, Any]]:
+    """The question for the measurements that `wanted` names, but for their number, in no order; and its values."""
+    values = {name: getattr(wanted, name) for name in _CONDITIONS}
+    conditions = [sql for name, sql in _CONDITIONS.items() if values[name] is not None]
+    for name in ("since", "until"):
+        if values[name] is not None:
+            values[name] = time_text(values[name])
+    return f"{_RESULT} WHERE {' AND '.join(conditions)}" if conditions else _RESULT, values
 
 
 def result(connection: sqlite3.Connection, measurement_id: str, *, with_bodies: bool) -> Result:

@@ -23,6 +23,7 @@ from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
 from probe.register import Entry, Keys, Register
 from probe.service import ServiceVerdict
 from probe.store import health, queries, rows
+from probe.store.datasets import Dataset
 from probe.store.health import Unreached
 from probe.store.migrations import transaction
 from probe.store.opening import open_database, reading
@@ -211,6 +212,12 @@ class Store:
     def registers(self) -> Registers:
         """The registers, to be entered and looked into."""
         return Registers(self.path)
+
+    @contextmanager
+    def dataset(self, wanted: Filter, *, by_day: bool = False) -> Iterator[Dataset]:
+        """The rows of every table that belong to the measurements that `wanted` names, as they are now."""
+        with reading(self.path) as connection:
+            yield Dataset(connection, wanted, by_day=by_day)
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:

@@ -80,28 +80,42 @@ def pack(bundle: Bundle, key: Ed25519PrivateKey) -> bytes:
             lists=dict(sorted(bundle.texts.items())),
         )
     )
-    content = b" ".join((_MAGIC, public_text(key).encode(), base64.b64encode(key.sign(signed)))) + b"\n" + signed
+    content = signature_line(_MAGIC, signed, key) + signed
     unpack(content, public_text(key))
     return content
 
 
 def unpack(content: bytes, key: str) -> Bundle:
     """What a file holds that the owner of `key` has signed, expired or not. Raises BundleError for any other."""
-    trusted = read_public_key(key)
+    read_public_key(key)
     if len(content) > LARGEST:
         raise BundleError(f"larger than {LARGEST >> 20} MiB, so no bundle of target lists")
     head, _, signed = content.partition(b"\n")
-    words = head.split(b" ")
-    if len(words) != 3 or words[0] != _MAGIC:
+    if head.split(b" ")[0] != _MAGIC:
         raise BundleError("not a bundle of target lists")
-    if words[1] != base64.b64encode(trusted.public_bytes_raw()):
-        other = words[1][:44].decode("ascii", "replace")
+    verify_line(_MAGIC, head, signed, key)
+    return _read(signed)
+
+
+def signature_line(magic: bytes, signed: bytes, key: Ed25519PrivateKey) -> bytes:
+    """The line that says who signed these bytes: what they are, the public key, the signature."""
+    return b" ".join((magic, public_text(key).encode(), base64.b64encode(key.sign(signed)))) + b"\n"
+
+
+def verify_line(magic: bytes, line: bytes, signed: bytes, key: str | None) -> str:
+    """The public key that such a line names, when it has signed these bytes and is `key`, where that is given.
+    Raises BundleError."""
+    words = line.removesuffix(b"\n").split(b" ")
+    if len(words) != 3 or words[0] != magic:
+        raise BundleError("not a signature of this kind")
+    other = words[1][:44].decode("ascii", "replace")
+    if key is not None and words[1] != base64.b64encode(read_public_key(key).public_bytes_raw()):
         raise BundleError(f"signed with another key ({other!r}) than the one that is set")
     try:
-        trusted.verify(base64.b64decode(words[2], validate=True), signed)
+        read_public_key(other).verify(base64.b64decode(words[2], validate=True), signed)
     except (InvalidSignature, binascii.Error):
         raise BundleError("the signature does not hold: it was changed after it was signed") from None
-    return _read(signed)
+    return other
 
 
 def _read(signed: bytes) -> Bundle:

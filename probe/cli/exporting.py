@@ -1,0 +1,167 @@
+"""`probe export`: a dataset for researchers, with nothing of the volunteer's own in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Refusal, Status, say
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from probe.exports import About
+    from probe.redaction import Redactor
+    from probe.store import Filter
+
+_LICENCE = "CC-BY-4.0"
+
+
+def export_dataset(
+    output: Annotated[Path, typer.Option("--output", help="A folder that is empty, or not there yet.")],
+    form: Annotated[str, typer.Option("--format", help="csv, jsonl, parquet or ooni.")],
+    service: Annotated[str | None, typer.Option("--service", help="Of this service.")] = None,
+    country: Annotated[str | None, typer.Option("--country", help="From this country, two letters.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option("--outcome", help="ok, blocked, down, refused or inconclusive.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (ISO 8601, UTC).")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Before this day or moment.")] = None,
+    bodies: Annotated[bool, typer.Option("--bodies", help="With the pages, redacted.")] = False,
+    redact: Annotated[
+        list[str] | None,
+        typer.Option("--redact", help="An address of yours, or a name, to be replaced too. May be repeated."),
+    ] = None,
+    licence: Annotated[str, typer.Option("--licence", help="Under which it may be used; an SPDX id.")] = _LICENCE,
+    creator: Annotated[
+        list[str] | None, typer.Option("--creator", help="Who is to be cited. May be repeated.", show_default=False)
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="The Ed25519 key to sign with, PEM.")] = None,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """A dataset for researchers: tables, what describes them, and the hash of every file. Addresses of this host and
+    of its network, its name, and cookies are replaced; behind a translator (NAT) name your public address with
+    --redact. The folder is there whole or not at all."""
+    from probe.cli.records import open_database
+    from probe.exports import FORMATS, ExportError, Redacted, Seen, check_output, export
+    from probe.store import StoreError
+
+    about = _about(form, licence, creator, bodies=bodies)
+    wanted, about = _wanted(about, service=service, country=country, outcome=outcome, since=since, until=until)
+    signing = _key(key)
+    try:
+        check_output(output)
+    except ExportError as error:
+        raise Refusal(f"--output {error}", Status.USAGE) from None
+    with open_database(db, config) as store, _progress() as tell, _ended_by_sigterm():
+        seen = Seen(tell=tell)
+        try:
+            with store.dataset(wanted, by_day=FORMATS[form].by_day) as dataset:
+                redacted = Redacted(dataset, _redactor(redact or [], dataset.resolvers()), bodies=bodies)
+                export(redacted, output, about, seen, signing)
+        except (ExportError, StoreError) as error:
+            raise Refusal(str(error), Status.FAILED) from None
+    say(f"{output}: {seen.measurements} measurements, from {seen.first} to {seen.last}")
+    if seen.left_out:
+        say(f"{seen.left_out} measurements of what is no page have no form in {form}, and are not in it")
+    return Status.OK
+
+
+def _about(form: str, licence: str, creators: list[str] | None, *, bodies: bool) -> About:
+    from probe.exports import FORMATS, LICENCES, About
+
+    if form not in FORMATS:
+        raise Refusal(f"--format {form}: give one of {', '.join(FORMATS)}", Status.USAGE)
+    if licence not in LICENCES:
+        raise Refusal(f"--licence {licence}: give one of {', '.join(LICENCES)}", Status.USAGE)
+    return About(licence=licence, creators=tuple(creators or ()), format=form, bodies=bodies)
+
+
+def _wanted(
+    about: About, *, service: str | None, country: str | None, outcome: str | None, since: str | None, until: str | None
+) -> tuple[Filter, About]:
+    """Which measurements, and the dataset that says so."""
+    from dataclasses import replace
+
+    from probe.cli.records import moment, outcome_of
+    from probe.store import Filter
+
+    if country is not None and not (len(country) == 2 and country.isascii() and country.isalpha()):
+        raise Refusal(f"--country {country}: give two letters, as in ISO 3166-1, or ZZ", Status.USAGE)
+    wanted = Filter(
+        service=service,
+        country=country.upper() if country else None,
+        outcome=outcome_of(outcome),
+        since=moment("--since", since),
+        until=moment("--until", until),
+    )
+    given = {"service": service, "country": wanted.country, "outcome": outcome, "since": since, "until": until}
+    return wanted, replace(about, filters={name: text for name, text in given.items() if text is not None})
+
+
+def _redactor(named: list[str], resolvers: frozenset[str]) -> Redactor:
+    """What is replaced: this host's own, and what the user names."""
+    from probe.address import parse
+    from probe.classify.fingerprint_files import shipped
+    from probe.redaction import Redactor
+    from probe.steps.host import own_addresses
+
+    addresses = [text for text in named if parse(text) is not None]
+    host = os.uname().nodename
+    return Redactor(
+        own=[*own_addresses(), *addresses],
+        resolvers=resolvers,
+        names=[host, host.partition(".")[0], *(text for text in named if text not in addresses)],
+        signs=[address for each in shipped().all for address in each.addresses],
+    )
+
+
+def _key(path: Path | None) -> Ed25519PrivateKey | None:
+    from probe.targets import BundleError
+    from probe.targets.bundle import read_private_key
+
+    try:
+        return read_private_key(path.read_bytes()) if path is not None else None
+    except OSError as error:
+        raise Refusal(f"--key {path}: cannot be read: {error.strerror}", Status.CONFIGURATION) from None
+    except BundleError as error:
+        raise Refusal(f"--key {path}: {error}", Status.CONFIGURATION) from None
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int], None]]:
+    """How far it is, on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda table, rows: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("export", total=None)
+        yield lambda table, rows: shown.update(task, description=table, completed=rows)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does: what was begun is taken away."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(Status.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

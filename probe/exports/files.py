@@ -1,0 +1,82 @@
+"""What the formats have in common: what each one writes, and what is learned of the rows on the way.
+
+Law: nothing here depends on the clock, on chance or on the machine, so that the same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from probe.exports.rows import Redacted, Row
+from probe.exports.shape import Table
+from probe.form import time_text
+from probe.model import Result
+
+
+class ExportError(Exception):
+    """No dataset can be made; the text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One table as it was written."""
+
+    name: str
+    paths: tuple[str, ...]
+    """Of its files, from the folder of the dataset."""
+    table: Table | None
+    """Absent for records of another form than ours."""
+    rows: int
+    format: str
+    mediatype: str
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the rows that were written say of the dataset as a whole."""
+
+    tell: Callable[[str, int], None] = lambda table, rows: None
+    """Told of progress: a table, and how many of its rows are written."""
+    measurements: int = 0
+    left_out: int = 0
+    """Measurements that the format has no form for."""
+    first: str | None = None
+    """The moment at which the first measurement was begun, UTC."""
+    last: str | None = None
+    countries: set[str] = field(default_factory=set)
+    rules: set[str] = field(default_factory=set)
+    """The versions of the rules that the verdicts were made by."""
+
+    def rows(self, table: Table, rows: Iterator[Row]) -> Iterator[Row]:
+        """The same rows, looked at."""
+        for number, row in enumerate(rows, start=1):
+            if table.name == "measurement":
+                self._measured(row["started_at"])
+            elif table.name == "verdict":
+                self.rules.add(row["rules_version"])
+            elif table.name == "vantage":
+                self.countries.add(row["country"])
+            if number % _OFTEN == 0:
+                self.tell(table.name, number)
+            yield row
+
+    def result(self, result: Result) -> None:
+        """Of a format that has records."""
+        self._measured(time_text(result.measurement.started_at))
+        self.rules.add(result.verdict.rules_version)
+        self.countries.add(result.measurement.vantage.country)
+        if self.measurements % _OFTEN == 0:
+            self.tell("measurement", self.measurements)
+
+    def _measured(self, moment: str) -> None:
+        self.measurements += 1
+        self.first = min(moment, self.first or moment)
+        self.last = max(moment, self.last or moment)
+
+
+_OFTEN = 2000
+
+Write = Callable[[Redacted, Path, Seen], list[Resource]]
+"""Writes all tables into a folder."""

@@ -1,0 +1,87 @@
+"""The tables of a dataset and their columns: those of the database, but for bodies, which are not compressed.
+
+Law: derived from the schema, never spelled again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from probe.store.datasets import DATASET_TABLES, IN_PARTS
+from probe.store.schema import TABLES
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    TEXT = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    TIME = "datetime"
+    """UTC, ISO 8601 with `Z`."""
+    LIST = "array"
+    """JSON."""
+    OBJECT = "object"
+    """JSON."""
+    BYTES = "bytes"
+    """In a text, base64."""
+
+
+_OBJECTS = frozenset({("run", "host"), ("run", "settings")})
+_LISTS = frozenset({"services", "roots", "methods", "controls", "observations", "roles"})
+_TIMES = frozenset({"started_at", "finished_at", "made_at"})
+_KINDS: Mapping[type, Kind] = {
+    str: Kind.TEXT,
+    int: Kind.INTEGER,
+    float: Kind.NUMBER,
+    bool: Kind.BOOLEAN,
+    tuple: Kind.LIST,
+    bytes: Kind.BYTES,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table in a dataset."""
+
+    name: str
+    kind: Kind
+    nullable: bool
+    words: tuple[str, ...] = ()
+    """The words that it is limited to; empty where it is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table of a dataset."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    foreign_keys: tuple[tuple[str, str, str], ...]
+    """Column, the table it points at, the column there."""
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether it grows with every measurement."""
+        return self.name in IN_PARTS
+
+
+def _table(name: str) -> Table:
+    table = TABLES[name]
+    columns = []
+    for column, stored in table.columns.items():
+        kind = _KINDS[stored]
+        kind = Kind.OBJECT if (name, column) in _OBJECTS else Kind.LIST if column in _LISTS else kind
+        kind = Kind.TIME if column in _TIMES else kind
+        words = tuple(word.value for word in (table.words or {}).get(column, ()))
+        plain = "body" if (name, column) == ("body", "compressed") else column
+        columns.append(Column(name=plain, kind=kind, nullable=column in table.nullable, words=words))
+    key = (table.pk,) if isinstance(table.pk, str) else table.pk
+    return Table(name=name, columns=tuple(columns), key=key, foreign_keys=table.foreign_keys)
+
+
+SHAPES: Mapping[str, Table] = {name: _table(name) for name in DATASET_TABLES}

@@ -1,0 +1,184 @@
+"""What of a database goes into a dataset: a choice of measurements, and everything that belongs to them.
+
+Law: reads only, within the one snapshot that the connection sees, and holds nothing that grows with the file: what is
+chosen stands in temporary tables. Every table has one order, by ids, so that the same file gives the same rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from probe.model import Result, Run
+from probe.store import queries
+from probe.store.queries import Filter
+from probe.store.schema import TABLES
+
+IN_PARTS = frozenset(
+    {
+        "measurement",
+        "observation",
+        "control_measurement",
+        "control_observation",
+        "comparison",
+        "verdict",
+        "reason",
+    }
+)
+"""The tables that grow with every measurement."""
+
+_CHOSEN = """
+CREATE TEMP TABLE {name} (
+    day TEXT NOT NULL, country TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (day, country, id)
+) WITHOUT ROWID
+"""
+_DAY = "substr({measurement}.started_at, 1, 10), vantage.country"
+_CHOOSE_CONTROLS = """
+INSERT INTO chosen_control
+SELECT DISTINCT {part}, control.id FROM chosen
+JOIN comparison ON comparison.measurement_id = chosen.id
+JOIN control_measurement AS control ON control.id = comparison.control_measurement_id
+JOIN vantage ON vantage.id = control.vantage_id
+"""
+# A run without any measurement is of interest only where nothing was left out.
+_CHOOSE_RUNS = """
+INSERT INTO chosen_run SELECT DISTINCT run_id FROM measurement WHERE id IN (SELECT id FROM chosen)
+UNION SELECT id FROM run WHERE :all
+"""
+_CHOOSE_LISTINGS = """
+INSERT INTO chosen_listing SELECT id FROM listing
+WHERE (run_id IN chosen_run OR run_id IS NULL AND :all) AND ifnull(service = :service, 1)
+"""
+
+# What follows FROM for each table: which rows, in which order. `part` is where its day and country come from.
+_OF_MEASUREMENT = "chosen AS part JOIN {table} ON {table}.measurement_id = part.id"
+_SOURCES: Mapping[str, str] = {
+    "vantage": """vantage WHERE id IN (
+        SELECT vantage_id FROM measurement WHERE id IN (SELECT id FROM chosen)
+        UNION SELECT vantage_id FROM control_measurement WHERE id IN (SELECT id FROM chosen_control)
+        UNION SELECT vantage_id FROM run WHERE id IN chosen_run
+        UNION SELECT vantage_id FROM store_measurement WHERE id IN (
+            SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
+        UNION SELECT vantage_id FROM service_verdict WHERE run_id IN chosen_run
+    ) ORDER BY vantage.id""",
+    "run": "run WHERE id IN chosen_run ORDER BY run.id",
+    "target": """target WHERE id IN (
+        SELECT target_id FROM measurement WHERE id IN (SELECT id FROM chosen)
+        UNION SELECT target_id FROM control_measurement WHERE id IN (SELECT id FROM chosen_control)
+        UNION SELECT target_id FROM store_measurement WHERE id IN (
+            SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
+    ) ORDER BY target.id""",
+    "measurement": """chosen AS part JOIN measurement ON measurement.id = part.id
+        ORDER BY part.day, part.country, part.id""",
+    "observation": f"""{_OF_MEASUREMENT.format(table="observation")}
+        ORDER BY part.day, part.country, part.id, observation.id""",
+    "control_measurement": """chosen_control AS part JOIN control_measurement ON control_measurement.id = part.id
+        ORDER BY part.day, part.country, part.id""",
+    "control_observation": """chosen_control AS part
+        JOIN control_observation ON control_observation.measurement_id = part.id
+        ORDER BY part.day, part.country, part.id, control_observation.id""",
+    "comparison": f"""{_OF_MEASUREMENT.format(table="comparison")}
+        ORDER BY part.day, part.country, part.id, comparison.number""",
+    "verdict": f"""{_OF_MEASUREMENT.format(table="verdict")}
+        ORDER BY part.day, part.country, part.id, verdict.id""",
+    "reason": f"""{_OF_MEASUREMENT.format(table="verdict")} JOIN reason ON reason.verdict_id = verdict.id
+        ORDER BY part.day, part.country, part.id, reason.verdict_id, reason.number""",
+    "service_verdict": """service_verdict WHERE run_id IN chosen_run AND ifnull(service = :service, 1)
+        ORDER BY service_verdict.id""",
+    "listing": "listing WHERE id IN chosen_listing ORDER BY listing.id",
+    "store_measurement": """store_measurement WHERE id IN (
+        SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing
+    ) ORDER BY store_measurement.id""",
+    "store_observation": """store_observation WHERE measurement_id IN (
+        SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing
+    ) ORDER BY store_observation.measurement_id, store_observation.id""",
+    "listing_question": """listing_question WHERE listing_id IN chosen_listing
+        ORDER BY listing_question.listing_id, listing_question.number""",
+    "certificate": """certificate WHERE sha256 IN (
+        SELECT value FROM observation, json_each(certificates) WHERE measurement_id IN (SELECT id FROM chosen)
+        UNION SELECT value FROM control_observation, json_each(certificates)
+            WHERE measurement_id IN (SELECT id FROM chosen_control)
+        UNION SELECT value FROM store_observation, json_each(certificates) WHERE measurement_id IN (
+            SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
+    ) ORDER BY certificate.sha256""",
+    "body": """body WHERE sha256 IN (
+        SELECT body_sha256 FROM observation WHERE measurement_id IN (SELECT id FROM chosen)
+        UNION SELECT body_sha256 FROM control_observation WHERE measurement_id IN (SELECT id FROM chosen_control)
+        UNION SELECT body_sha256 FROM store_observation WHERE measurement_id IN (
+            SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
+    ) ORDER BY body.sha256""",
+}
+DATASET_TABLES: tuple[str, ...] = tuple(_SOURCES)
+"""In an order in which each comes after those it points at."""
+_RESOLVERS = """
+SELECT resolver_address FROM observation WHERE measurement_id IN (SELECT id FROM chosen)
+UNION SELECT resolver_address FROM store_observation
+"""
+
+
+class Dataset:
+    """The rows of a dataset, as one connection sees them."""
+
+    def __init__(self, connection: sqlite3.Connection, wanted: Filter, *, by_day: bool = False) -> None:
+        """`by_day`: the tables IN_PARTS come in order of day and country first, and each row of theirs names both."""
+        self._connection = connection
+        self._wanted = wanted
+        self._by_day = by_day
+        self._run: Run | None = None
+        self._everything = {"service": wanted.service, "all": wanted == Filter()}
+        self._choose()
+
+    def _choose(self) -> None:
+        execute = self._connection.execute
+        execute(_CHOSEN.format(name="chosen"))
+        execute(_CHOSEN.format(name="chosen_control"))
+        execute("CREATE TEMP TABLE chosen_run (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        execute("CREATE TEMP TABLE chosen_listing (id INTEGER PRIMARY KEY)")
+        sql, values = queries.choice(self._wanted)
+        own = "substr(started_at, 1, 10), country" if self._by_day else "'', ''"
+        execute(f"INSERT INTO chosen SELECT {own}, id FROM ({sql})", values)  # noqa: S608 - literals only
+        controls = _DAY.format(measurement="control") if self._by_day else "'', ''"
+        execute(_CHOOSE_CONTROLS.format(part=controls))
+        execute(_CHOOSE_RUNS, self._everything)
+        execute(_CHOOSE_LISTINGS, self._everything)
+
+    def rows(self, table: str) -> Iterator[dict[str, Any]]:
+        """The rows of one table, under the names of its columns."""
+        columns = tuple(TABLES[table].columns)
+        selected = ", ".join(f"{table}.{column}" for column in columns)
+        if self._by_day and table in IN_PARTS:
+            columns = ("day", "country", *columns)
+            selected = f"part.day, part.country, {selected}"
+        cursor = self._connection.cursor()
+        cursor.row_factory = None
+        sql = f"SELECT {selected} FROM {_SOURCES[table]}"  # noqa: S608 - names and literals of our own
+        values = self._everything if ":service" in sql else {}
+        for row in cursor.execute(sql, values):
+            yield dict(zip(columns, row, strict=True))
+
+    def results(self) -> Iterator[Result]:
+        """The measurements with their newest verdicts, bodies and certificates, oldest first."""
+        return queries.results(self._connection, self._wanted, with_bodies=True)
+
+    def run(self, run_id: str) -> Run:
+        """The run of this id."""
+        if self._run is None or self._run.id != run_id:
+            self._run = queries.run(self._connection, run_id)
+        return self._run
+
+    def count(self) -> int:
+        """How many measurements are chosen."""
+        return int(self._connection.execute("SELECT count(*) FROM chosen").fetchone()[0])
+
+    def resolvers(self) -> frozenset[str]:
+        """The address of every resolver that was asked."""
+        asked = {str(row[0]) for row in self._connection.execute(_RESOLVERS) if row[0] is not None}
+        for row in self._connection.execute("SELECT host FROM run WHERE id IN chosen_run"):
+            host = msgspec.json.decode(row[0])
+            while host:
+                asked |= {str(each).rpartition(":")[0] for each in host.get("resolvers", ())}
+                host = host.get("before")
+        return frozenset(asked)

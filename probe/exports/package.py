@@ -124,7 +124,10 @@ def _resource(resource: Resource, sums: Mapping[str, tuple[int, str]], present: 
     if one:
         described["hash"] = f"sha256:{sums[one][1]}"
     if resource.table is not None:
-        described["profile"] = "tabular-data-resource"
+        if resource.format == "parquet":  # the parts tell their types themselves, better than a Table Schema can
+            described["type"] = "file"
+        else:
+            described["profile"] = "tabular-data-resource"
         described["schema"] = _schema(resource.table, resource.format, present)
     if resource.format == "csv":
         described["dialect"] = {"delimiter": ",", "lineTerminator": "\n", "doubleQuote": True, "header": True}

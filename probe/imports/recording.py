@@ -51,6 +51,8 @@ class Importer:
     """Measurements that were in the database already."""
     skipped: int = 0
     """Records that could not be imported."""
+    touched: bool = False
+    """Whether a file was begun with."""
     _runs: dict[str, set[str]] = field(default_factory=dict)
     """The ids of the measurements of each run that was met."""
     _ends: dict[str, datetime] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Importer:
     def read_file(self, path: Path) -> Iterator[Result]:
         """Imports one file; gives each result once it is recorded. Raises UnreadableError and StoreError."""
         batch: list[tuple[Record, list[Result]]] = []
+        self.touched = True
         for record in records(path):
             results = self._results(path, record)
             if results:

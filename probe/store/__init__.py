@@ -1,6 +1,8 @@
 """The database: the only room that knows SQL."""
 
+from probe.store.datasets import Dataset, other_database
 from probe.store.health import Unreached
+from probe.store.merging import Merged, MergeError, Source
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
 from probe.store.queries import Filter
@@ -8,4 +10,18 @@ from probe.store.registers import Registers
 from probe.store.store import Store
 from probe.store.writer import Writer
 
-__all__ = ["Filter", "Registers", "Store", "StoreError", "Unreached", "Writer", "is_alive", "process_token"]
+__all__ = [
+    "Dataset",
+    "Filter",
+    "MergeError",
+    "Merged",
+    "Registers",
+    "Source",
+    "Store",
+    "StoreError",
+    "Unreached",
+    "Writer",
+    "is_alive",
+    "other_database",
+    "process_token",
+]

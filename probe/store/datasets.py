@@ -7,13 +7,18 @@ chosen stands in temporary tables. Every table has one order, by ids, so that th
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from probe.model import Result, Run
 from probe.store import queries
+from probe.store.migrations import SCHEMA_VERSION
+from probe.store.opening import examine, reading
+from probe.store.problem import refuse, told_plainly
 from probe.store.queries import Filter
 from probe.store.schema import TABLES
 
@@ -182,3 +187,32 @@ class Dataset:
                 asked |= {str(each).rpartition(":")[0] for each in host.get("resolvers", ())}
                 host = host.get("before")
         return frozenset(asked)
+
+
+@contextmanager
+def other_database(path: Path) -> Iterator[Callable[[str], Iterator[dict[str, Any]]]]:
+    """Everything in a database that somebody else may have written: gives the rows of a table by its name. Raises
+    StoreError, which names the file, for one that is no whole database of this program and of its present schema."""
+    with told_plainly(path):
+        examine(path, create=False)
+    with reading(path) as connection:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version < SCHEMA_VERSION:
+            reason = f"is of schema {version}, and this program needs {SCHEMA_VERSION}"
+            raise refuse(path, reason, f"bring a copy of it up to date with: probe db migrate --db {path.name}")
+        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise refuse(path, f"the file is damaged ({str(problem)[:100]})", "restore it from a copy")
+        kinds = {row["name"]: row["type"] for row in connection.execute("SELECT name, type FROM sqlite_master")}
+        strange = [name for name in DATASET_TABLES if kinds.get(name) != "table"]
+        if strange:
+            raise refuse(path, f"has no table {strange[0]}", "it was changed by another program")
+        everything = Dataset(connection, Filter())
+        yield lambda table: _told(path, everything.rows(table))
+
+
+def _told(path: Path, rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same rows; what is wrong with the file is said of this file, wherever they are read."""
+    with told_plainly(path):
+        yield from rows

@@ -187,8 +187,9 @@ def run(connection: sqlite3.Connection, run_id: str) -> Run:
 
 
 def unfinished_run(connection: sqlite3.Connection) -> Run | None:
-    """The newest unfinished run of the verb `run` whose process has ended."""
-    unfinished = _runs(connection, "run.command = ? AND run.finished_at IS NULL", "run")
+    """The newest unfinished run of the verb `run` whose process has ended. Those of others are theirs to finish."""
+    mine = "run.command = ? AND run.finished_at IS NULL AND run.id NOT IN (SELECT run_id FROM run_source)"
+    unfinished = _runs(connection, mine, "run")
     return next((found for found in unfinished if not is_alive(found.process)), None)
 
 

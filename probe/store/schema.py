@@ -204,6 +204,17 @@ TABLES: Mapping[str, Table] = {
     ),
     "body": Table(columns={"sha256": str, "length": int, "compressed": bytes}, pk="sha256"),
     "certificate": Table(columns={"sha256": str, "der": bytes}, pk="sha256"),
+    "source": Table(
+        columns={"id": int, "name": str, "kind": str, "sha256": str, "signed_by": str, "imported_at": str},
+        nullable=("signed_by",),
+        unique=("sha256",),
+    ),
+    "run_source": Table(
+        columns={"run_id": str, "source_id": int},
+        pk=("run_id", "source_id"),
+        foreign_keys=(("run_id", "run", "id"), ("source_id", "source", "id")),
+        indexes=(("source_id",),),
+    ),
     "store_measurement": _measurement(of_a_run=True),
     "store_observation": _observation("store_measurement"),
     "listing": Table(

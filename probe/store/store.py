@@ -25,6 +25,7 @@ from probe.service import ServiceVerdict
 from probe.store import health, queries, rows
 from probe.store.datasets import Dataset
 from probe.store.health import Unreached
+from probe.store.merging import Merged, Source, Tables, merge
 from probe.store.migrations import transaction
 from probe.store.opening import open_database, reading
 from probe.store.problem import StoreError, refuse, told_plainly
@@ -212,6 +213,11 @@ class Store:
     def registers(self) -> Registers:
         """The registers, to be entered and looked into."""
         return Registers(self.path)
+
+    def merge(self, source: Source, tables: Tables) -> Merged:
+        """Adds what another database or a dataset has and this one lacks: all of it, or nothing and a MergeError."""
+        with self._writing() as db:
+            return merge(db, source, tables)
 
     @contextmanager
     def dataset(self, wanted: Filter, *, by_day: bool = False) -> Iterator[Dataset]:

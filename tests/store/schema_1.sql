@@ -31,6 +31,9 @@ CREATE INDEX "idx_measurement_target_id"
 CREATE INDEX "idx_measurement_vantage_id"
     ON "measurement" ("vantage_id");
 
+CREATE INDEX "idx_run_source_source_id"
+    ON "run_source" ("source_id");
+
 CREATE INDEX "idx_run_vantage_id"
     ON "run" ("vantage_id");
 
@@ -59,6 +62,8 @@ CREATE INDEX "idx_target_service"
     ON "target" ("service");
 
 CREATE UNIQUE INDEX unique_service_verdict ON service_verdict (run_id, service, rules_version);
+
+CREATE UNIQUE INDEX unique_source ON source (sha256);
 
 CREATE UNIQUE INDEX unique_target ON target (name, ifnull(speaks, x''), ifnull(service, x''), ifnull(role, x''), certainty, ifnull(retired, x''), roots);
 
@@ -317,6 +322,12 @@ CREATE TABLE "run" (
    "services" TEXT NOT NULL
 );
 
+CREATE TABLE "run_source" (
+   "run_id" TEXT NOT NULL REFERENCES "run"("id"),
+   "source_id" INTEGER NOT NULL REFERENCES "source"("id"),
+   PRIMARY KEY ("run_id", "source_id")
+);
+
 CREATE TABLE "service_verdict" (
    "id" INTEGER PRIMARY KEY NOT NULL,
    "title" TEXT NOT NULL,
@@ -332,6 +343,15 @@ CREATE TABLE "service_verdict" (
    "made_at" TEXT NOT NULL,
    CHECK (outcome IN ('ok', 'blocked', 'down', 'refused', 'inconclusive')),
    CHECK (confidence IN ('possible', 'likely', 'confirmed'))
+);
+
+CREATE TABLE "source" (
+   "id" INTEGER PRIMARY KEY NOT NULL,
+   "name" TEXT NOT NULL,
+   "kind" TEXT NOT NULL,
+   "sha256" TEXT NOT NULL,
+   "signed_by" TEXT,
+   "imported_at" TEXT NOT NULL
 );
 
 CREATE TABLE "store_measurement" (

@@ -1,0 +1,206 @@
+"""Datasets that `probe export` wrote as JSON lines, and databases of other vantage points, as what a store can merge.
+
+Law: nothing of a dataset is read before every file of it has the hash that SHA256SUMS says, and that file the signature
+that stands beside it. What is refused has changed nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from probe.form import dumps
+from probe.imports.files import LONGEST_RECORD, UnreadableError
+from probe.store import Merged, MergeError, Source, Store, StoreError, other_database
+from probe.store.datasets import DATASET_TABLES
+from probe.store.merging import Tables
+from probe.store.migrations import SCHEMA_VERSION
+from probe.store.schema import TABLES
+from probe.targets import BundleError
+from probe.targets.bundle import verify_line
+
+PACKAGE, SUMS, SIGNATURE = "datapackage.json", "SHA256SUMS", "SHA256SUMS.sig"
+SIGNED = b"probe-dataset-1"
+"""How the line of a signature begins."""
+_LONGEST_LIST = 16 << 20
+_LONGEST_LINE = 4 * LONGEST_RECORD  # a body of the largest size, in base64
+_SUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
+_SQLITE = b"SQLite format 3\x00"
+
+
+class _About(msgspec.Struct, frozen=True):
+    """What the program that wrote it says of a dataset."""
+
+    schema_version: int
+    format: str
+
+
+class _Package(msgspec.Struct, frozen=True):
+    probe: _About
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What came of one source."""
+
+    source: Source
+    merged: Merged
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file begins as SQLite's do."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SQLITE)) == _SQLITE
+    except OSError:
+        return False
+
+
+def merge_database(store: Store, path: Path) -> Brought:
+    """Everything in another database. Raises UnreadableError, having changed nothing, where it cannot be used, and
+    StoreError where this one cannot."""
+    if path.samefile(store.path):
+        raise UnreadableError(f"{path}: is the database itself")
+    with path.open("rb") as file:
+        source = Source(name=path.name, kind="database", sha256=hashlib.file_digest(file, "sha256").hexdigest())
+    try:
+        with other_database(path) as other:
+            return _merged(store, path, source, other)
+    except StoreError as error:
+        if str(error).startswith(f"{path}:"):
+            raise UnreadableError(str(error)) from None
+        raise
+
+
+def merge_dataset(store: Store, folder: Path, key: str | None = None) -> Brought:
+    """Everything in a dataset, which must be signed with `key` where one is given. Raises as `merge_database` does."""
+    present, source = _verified(folder, key)
+    return _merged(store, folder, source, lambda table: _rows(folder, table) if table in present else iter(()))
+
+
+def _merged(store: Store, path: Path, source: Source, tables: Tables) -> Brought:
+    try:
+        return Brought(source=source, merged=store.merge(source, tables))
+    except MergeError as error:
+        raise UnreadableError(f"{path}: {error}; nothing of it was imported") from None
+
+
+def _verified(folder: Path, key: str | None) -> tuple[frozenset[str], Source]:
+    """The tables of a dataset, each file of which is what SHA256SUMS says."""
+    sums = _content(folder / SUMS)
+    signed_by = _signer(folder, sums, key)
+    listed = _listed(folder, sums)
+    for name, sha256 in listed.items():
+        _check(folder, name, sha256)
+    if PACKAGE not in listed:
+        raise UnreadableError(f"{folder}: {PACKAGE} is not in {SUMS}, so it is no dataset of this program")
+    about = _about(folder)
+    if about.schema_version > SCHEMA_VERSION:
+        reason = f"was written by a newer version of this program (schema {about.schema_version}, this one knows"
+        raise UnreadableError(f"{folder}: {reason} {SCHEMA_VERSION}); update the program")
+    if about.format != "jsonl":
+        raise UnreadableError(f"{folder}: a dataset of the form {about.format!r:.20}; only jsonl is imported")
+    files = {table: f"{table}.jsonl" for table in DATASET_TABLES}
+    unlisted = [name for name in files.values() if name not in listed and (folder / name).exists()]
+    if unlisted:
+        raise UnreadableError(f"{folder}: {unlisted[0]} is not in {SUMS}")
+    source = Source(
+        name=folder.absolute().name, kind="dataset", sha256=hashlib.sha256(sums).hexdigest(), signed_by=signed_by
+    )
+    return frozenset(table for table, name in files.items() if name in listed), source
+
+
+def _signer(folder: Path, sums: bytes, key: str | None) -> str | None:
+    path = folder / SIGNATURE
+    if not path.exists():
+        if key is not None:
+            raise UnreadableError(f"{folder}: is not signed, and --key asks for a signature")
+        return None
+    try:
+        return verify_line(SIGNED, _content(path), sums, key)
+    except BundleError as error:
+        raise UnreadableError(f"{path}: {error}") from None
+
+
+def _listed(folder: Path, sums: bytes) -> dict[str, str]:
+    """SHA-256 by the name of the file."""
+    text = sums.decode("utf-8", "replace")
+    found = _SUM.findall(text)
+    if not found or "".join(f"{sha256}  {name}\n" for sha256, name in found) != text:
+        raise UnreadableError(f"{folder / SUMS}: not a list of SHA-256 sums and files")
+    return {name: sha256 for sha256, name in found}
+
+
+def _check(folder: Path, name: str, sha256: str) -> None:
+    path = folder / name
+    if Path(name).is_absolute() or ".." in Path(name).parts or not path.resolve().is_relative_to(folder.resolve()):
+        raise UnreadableError(f"{folder / SUMS}: {name!r:.80} is not in the folder")
+    try:
+        if not path.is_file():
+            raise UnreadableError(f"{path}: is missing, though {SUMS} names it")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror}") from None
+    if found != sha256:
+        raise UnreadableError(f"{path}: is not what {SUMS} says; it was changed, or broke off; get it again")
+
+
+def _about(folder: Path) -> _About:
+    try:
+        return msgspec.json.decode(_content(folder / PACKAGE), type=_Package).probe
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableError(f"{folder / PACKAGE}: not of a dataset of this program: {error}") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LONGEST_LIST + 1)
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > _LONGEST_LIST:
+        raise UnreadableError(f"{path}: larger than {_LONGEST_LIST >> 20} MiB")
+    return content
+
+
+def _rows(folder: Path, table: str) -> Iterator[dict[str, Any]]:
+    """The rows of a table as the database has them: JSON in texts, bodies compressed. Raises UnreadableError."""
+    path, number = folder / f"{table}.jsonl", 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(_LONGEST_LINE):  # the rest of a longer one is no JSON
+                number += 1
+                yield _row(table, msgspec.json.decode(line, type=dict[str, Any]))
+    except OSError as error:
+        raise UnreadableError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, msgspec.MsgspecError, RecursionError, binascii.Error) as error:
+        raise UnreadableError(f"{path}:{number}: {error}; nothing of it was imported") from None
+
+
+def _row(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    if table == "body":
+        body = base64.b64decode(_text(row.get("body")), validate=True)
+        return {"sha256": row.get("sha256"), "length": row.get("length"), "compressed": zlib.compress(body)}
+    return {column: _value(kind, row.get(column)) for column, kind in TABLES[table].columns.items()}
+
+
+def _value(kind: type, value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return dumps(value)
+    return base64.b64decode(_text(value), validate=True) if kind is bytes else value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("no base64")
+    return value

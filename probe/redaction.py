@@ -20,6 +20,8 @@ _MARKS = frozenset(mark.strip("[]") for mark in (OWN, PRIVATE, OTHER, COOKIE, NA
 _EVERYWHERE = frozenset({"localhost", "localhost.localdomain", *_MARKS})
 """Names that machines have in common, or that the words themselves would be taken for."""
 _SHORTEST_NAME = 3
+_LOOKED_AT = 4096
+"""Bytes of a page by which its encoding is told."""
 
 SECRET_HEADERS = frozenset({"set-cookie", "set-cookie2", "cookie", "authorization", "proxy-authorization"})
 """Their values are replaced as a whole."""
@@ -95,9 +97,11 @@ class Redactor:
 
     def body(self, data: bytes) -> bytes:
         """A page without them, and without any address but those that are known for blocking."""
-        for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-            if data.startswith(mark):
-                return self.text(data.decode(encoding, "surrogatepass"), frozenset()).encode(encoding, "surrogatepass")
+        encoding = _wide(data)
+        if encoding is not None:
+            whole = data[: len(data) // 2 * 2]
+            text = self.text(whole.decode(encoding, "surrogatepass"), frozenset())
+            return text.encode(encoding, "surrogatepass") + data[len(whole) :]
         return self.text(data.decode("latin-1"), frozenset()).encode("latin-1")
 
     def holds(self, data: bytes) -> bool:
@@ -132,6 +136,17 @@ class Redactor:
         if met is None or str(address) in met or str(bare) in met or special_use(bare) is not None:
             return None
         return OTHER
+
+
+def _wide(data: bytes) -> str | None:
+    """UTF-16 by its mark, or by every second byte being zero; None for anything else."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16-le" if data[0] == 0xFF else "utf-16-be"
+    begin = data[:_LOOKED_AT]
+    for encoding, at in (("utf-16-le", 1), ("utf-16-be", 0)):
+        if len(begin) > 1 and begin[at::2].count(0) * 2 > len(begin[at::2]):
+            return encoding
+    return None
 
 
 def _address(text: str) -> Address:

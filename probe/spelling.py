@@ -31,7 +31,7 @@ def word_spelling(name: str) -> str:
 
 def _v4_ways(address: IPv4Address) -> Iterator[str]:
     octets = str(address).split(".")
-    dot = rf"(?:{_escaped('.')}|[-_]|\[\.\]|\(\.\))"
+    dot = rf"\x00?(?:{_escaped('.')}|[-_]|\[\.\]|\(\.\))\x00?"
     for order in (octets, octets[::-1]):
         parts = [f"(?:0*{_escaped(octet)}|0+{int(octet):o}|0x0*{int(octet):x})" for octet in order]
         yield rf"(?<!\d)(?i:{dot.join(parts)})(?!\d)"
@@ -47,7 +47,7 @@ def _v4_ways(address: IPv4Address) -> Iterator[str]:
 def _v6_ways(address: IPv6Address) -> Iterator[str]:
     spelled = list(dict.fromkeys((address.compressed, address.exploded, _unpadded(address))))
     for text in spelled:
-        colon = rf"(?:{_escaped(':')}|[-_])"
+        colon = rf"\x00?(?:{_escaped(':')}|[-_])\x00?"
         groups = [_escaped(group) if group else "" for group in text.split(":")]
         yield rf"(?<![0-9a-fA-F:])(?i:{colon.join(groups)})(?![0-9a-fA-F:])"
     nibbles = address.exploded.replace(":", "")

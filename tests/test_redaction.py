@@ -124,3 +124,11 @@ def test_resolvers_in_nobody_elses_reach_are_no_ones_business(redactor: Redactor
 def test_an_address_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'1\.2\.3' is no IP address"):
         Redactor(own=["1.2.3"])
+
+
+def test_wide_pages_without_a_mark(redactor: Redactor) -> None:
+    page = f"<p>{V4} 91.92.93.94 192.168.1.9 {NAME}</p>"
+    for encoding in ("utf-16-le", "utf-16-be"):
+        left = redactor.body(page.encode(encoding) + b"\x00")
+        assert left.decode(encoding, "ignore") == "<p>[own] [address] [private] [host]</p>"
+        assert redactor.body(b"begins otherwise " * 300 + page.encode(encoding)).count(V4.encode(encoding)) == 0

@@ -164,7 +164,7 @@ class Redacted:
         """A value with every text inside it redacted."""
         if isinstance(value, str):
             return self.redactor.text(value, met)
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             return [self._any(each, met) for each in value]
         if isinstance(value, dict):
             return {self.redactor.text(key): self._any(each, met) for key, each in value.items()}
@@ -243,7 +243,7 @@ def _cookies(rows: Iterable[Row]) -> tuple[str, ...]:
 
 def _without(value: Any, cookies: Sequence[str]) -> Any:
     """A text, or a list of them, without the values of cookies."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_without(each, cookies) for each in value]
     for cookie in cookies if isinstance(value, str) else ():
         if cookie != COOKIE:

@@ -37,6 +37,7 @@ from probe.model import (
 TEST_VERSION = "0.5.28"
 """Of OONI's web_connectivity, whose keys are written."""
 _FILE = "web_connectivity.jsonl"
+_BOGON = "dns_bogon_error"
 _DIGITS = 6
 _RCODES: Mapping[str, int] = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
 _BLOCKING: Mapping[Method, str] = {
@@ -126,13 +127,11 @@ def record(result: Result, run: Run) -> dict[str, Any]:
 
 def _keys(result: Result) -> dict[str, Any]:
     """`test_keys` (ts-017)."""
-    rows = [row for row in result.measurement.observations if row.experiment is None and row.hop_limit is None]
+    rows = [row for row in result.measurement.observations if _has_form(row)]
     control = result.controls[0] if result.controls else None
     request = HelperRequest(
         http_request=result.measurement.target.name,
-        tcp_connect=[
-            _endpoint(row.detail) for row in rows if isinstance(row.detail, TcpDetail) and parse(row.detail.address)
-        ],
+        tcp_connect=[_endpoint(row.detail) for row in rows if isinstance(row.detail, TcpDetail)],
     )
     blocking, accessible = _says(result)
     return {
@@ -167,6 +166,13 @@ def _keys(result: Result) -> dict[str, Any]:
     }
 
 
+def _has_form(row: Observation) -> bool:
+    """Whether a row is one of the check itself, and went to an address that is known and may be told."""
+    if row.experiment is not None or row.hop_limit is not None:
+        return False
+    return not isinstance(row.detail, TcpDetail | TlsDetail) or parse(row.detail.address) is not None
+
+
 def _says(result: Result) -> tuple[str | bool | None, bool | None]:
     verdict = result.verdict
     if verdict.outcome is Outcome.BLOCKED:
@@ -190,10 +196,12 @@ def _last_failure(rows: Sequence[Observation], kind: type[DnsDetail | HttpDetail
 
 def _query(row: Observation, detail: DnsDetail) -> dict[str, Any]:
     """df-002. The resolver is the one that the host is set to ask."""
+    answers = list(_answers(detail))
+    withheld = bool(detail.answers) and not answers  # of a private network, all of them
     return {
-        "answers": list(_answers(detail)) or None,
+        "answers": answers or None,
         "engine": "system",
-        "failure": _failure(row),
+        "failure": _BOGON if withheld and row.failure is None else _failure(row),
         "hostname": detail.hostname,
         "query_type": detail.query_type,
         "rcode": _RCODES.get(detail.rcode or ""),
@@ -207,7 +215,7 @@ def _query(row: Observation, detail: DnsDetail) -> dict[str, Any]:
 def _answers(detail: DnsDetail) -> Iterator[dict[str, Any]]:
     places = {"A": "ipv4", "AAAA": "ipv6", "CNAME": "hostname"}
     for answer in detail.answers:
-        if answer.type in places:
+        if answer.type in places and (answer.type == "CNAME" or parse(answer.value) is not None):
             network = {"asn": answer.asn, "as_org_name": answer.network or ""} if answer.asn else {}
             yield {"answer_type": answer.type, places[answer.type]: answer.value, "ttl": answer.ttl, **network}
 
@@ -247,7 +255,7 @@ def _exchange(row: Observation, detail: HttpDetail, bodies: Mapping[str, bytes])
     for name, value in detail.headers:
         headers.setdefault(name.title(), value)
     return {
-        "address": _endpoint(detail),
+        "address": _endpoint(detail) if parse(detail.address) is not None else "",
         "alpn": {"HTTP/2": "h2", "HTTP/1.1": "http/1.1"}.get(detail.http_version or "", ""),
         "failure": _failure(row),
         "network": "tcp",

@@ -110,7 +110,7 @@ def record(result: Result, run: Run) -> dict[str, Any]:
         "report_id": f"{run.started_at:%Y%m%dT%H%M%SZ}_webconnectivity_{vantage.country}_{vantage.asn}"
         f"_n1_{run.id.replace('-', '')[-16:]}",
         "resolver_asn": "AS0",
-        "resolver_ip": resolver,
+        "resolver_ip": resolver if parse(resolver) is not None else "",
         "resolver_network_name": "",
         "software_name": "probe",
         "software_version": __version__,
@@ -170,6 +170,8 @@ def _has_form(row: Observation) -> bool:
     """Whether a row is one of the check itself, and went to an address that is known and may be told."""
     if row.experiment is not None or row.hop_limit is not None:
         return False
+    if isinstance(row.detail, DnsDetail):
+        return not row.detail.answers or any(answer.value for answer in row.detail.answers)
     return not isinstance(row.detail, TcpDetail | TlsDetail) or parse(row.detail.address) is not None
 
 
@@ -255,7 +257,7 @@ def _exchange(row: Observation, detail: HttpDetail, bodies: Mapping[str, bytes])
     for name, value in detail.headers:
         headers.setdefault(name.title(), value)
     return {
-        "address": _endpoint(detail) if parse(detail.address) is not None else "",
+        "address": _endpoint(detail),
         "alpn": {"HTTP/2": "h2", "HTTP/1.1": "http/1.1"}.get(detail.http_version or "", ""),
         "failure": _failure(row),
         "network": "tcp",
@@ -312,6 +314,8 @@ def _endpoint(detail: TcpDetail | TlsDetail | HttpDetail) -> str:
 
 
 def _endpoint_of(address: str, port: int) -> str:
+    if parse(address) is None:
+        return ""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 

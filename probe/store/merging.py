@@ -116,9 +116,9 @@ class _Merging:
 
     def _run(self, row: Row) -> None:
         run = rows.run_from_row(row, self._vantages[row["vantage_id"]])
-        columns = rows.run_row(run, self._number("vantage", row["vantage_id"]))
         if not isinstance(run.settings, dict):
             raise ValueError("settings: no JSON object")
+        columns = rows.run_row(run, self._number("vantage", row["vantage_id"]))
         if not self._has("run", run.id):
             self._insert("run", {**columns, "name": _label(row["name"]), "process": ""})
             self._insert("run_source", {"run_id": run.id, "source_id": self._own_id()})

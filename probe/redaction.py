@@ -87,8 +87,8 @@ class Redactor:
         With `met`, the addresses that a measurement went to or was given, every other address is replaced too: a server
         may have written to whom it spoke.
         """
-        quick = self._text(text)
-        return quick if met is None or not _TELLING.search(quick) else self._addresses(quick, met)
+        quick, holds_more = self._text(text)
+        return self._addresses(quick, met) if met is not None and holds_more else quick
 
     def resolver(self, text: str) -> str:
         """The address of a resolver: of one that is in nobody else's reach, nothing is left."""
@@ -110,10 +110,14 @@ class Redactor:
         packed = [a.packed for a in self._own]
         return self.text(text) != text or any(each in data for each in packed if len(each) == 16)
 
-    def _redacted(self, text: str) -> str:
+    def _redacted(self, text: str) -> tuple[str, bool]:
+        """The text, and whether there are addresses left in it."""
         for pattern, mark in self._patterns:
             text = pattern.sub(mark, text)
-        return self._addresses(text, None) if _TELLING.search(text) else text
+        if not _TELLING.search(text):
+            return text, False
+        text = self._addresses(text, None)
+        return text, any(pattern.search(text) for pattern in (_V4, _V6, _V6_REVERSED))
 
     def _addresses(self, text: str, met: frozenset[str] | None) -> str:
         def put(found: re.Match[str], address: Address | None) -> str:

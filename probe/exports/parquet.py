@@ -94,7 +94,7 @@ def _type(column: Column) -> Any:
 def _values(batch: list[Row], column: Column) -> list[Any]:
     values = [row[column.name] for row in batch]
     if column.kind in (Kind.LIST, Kind.OBJECT):
-        return [None if value is None else dumps(value) for value in values]
+        return [None if value is None else dumps(value) if value else str(value) for value in values]
     if column.kind is Kind.TIME:
         return [None if value is None else parse_time(value) for value in values]
     return values

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -72,7 +73,7 @@ class Redacted:
 
     def _rows(self, table: Table, ids: dict[str, dict[int, int]]) -> Iterator[Row]:
         pointing = {column: ids[other] for column, other, _ in table.foreign_keys if other in ids}
-        rows = (self._read(table, row) for row in self.dataset.rows(table.name))
+        rows = _read(table, self.dataset.rows(table.name))
         for row in self._redacted(table, rows):
             for column, numbers in pointing.items():
                 row[column] = numbers[row[column]]
@@ -83,18 +84,9 @@ class Redacted:
         """For each row of a table, the number of the first one that is the same but for its number."""
         first: dict[bytes, int] = {}
         table = SHAPES[name]
-        rows = self._redacted(table, (self._read(table, row) for row in self.dataset.rows(name)))
+        rows = self._redacted(table, _read(table, self.dataset.rows(name)))
         same = ((row["id"], msgspec.json.encode({**row, "id": None})) for row in rows)
         return {number: first.setdefault(rest, number) for number, rest in same}
-
-    def _read(self, table: Table, row: Row) -> Row:
-        for column in table.columns:
-            value = row.get(column.name)
-            if column.kind in (Kind.LIST, Kind.OBJECT) and value is not None:
-                row[column.name] = msgspec.json.decode(value)
-            elif column.kind is Kind.BOOLEAN and value is not None:
-                row[column.name] = bool(value)
-        return row
 
     def _redacted(self, table: Table, rows: Iterator[Row]) -> Iterator[Row]:
         if table.name == "body":
@@ -106,16 +98,18 @@ class Redacted:
         return (self._other(table, row) for row in rows)
 
     def _observations(self, table: Table, rows: Iterable[Row]) -> Iterator[Row]:
+        texts = _texts(table.name)
         for _, each in groupby(rows, itemgetter("measurement_id")):
-            yield from self._operations(list(each), _texts(table))
+            yield from self._operations(list(each), texts)
 
     def _operations(self, rows: Sequence[Row], texts: Sequence[str]) -> Iterator[Row]:
         """The rows of one measurement. What a server wrote may name no address that is not in them."""
         met, cookies = _met(rows), _cookies(rows)
         for row in rows:
             for column in texts:
-                if row.get(column) is not None:
-                    row[column] = self._column(column, row[column], met, cookies)
+                value = row.get(column)
+                if value is not None:
+                    row[column] = self._column(column, value, met, cookies)
             if row.get("first_bytes"):
                 row["first_bytes"] = self._first_bytes(row, met)
             yield row
@@ -125,6 +119,8 @@ class Redacted:
             return self.redactor.resolver(value)
         if column == "headers":
             return [[name, self._header(name, text, met, cookies)] for name, text in value]
+        if not value:
+            return value
         clean = self._any(value, met if column in _BY_A_SERVER else None)
         return _without(clean, cookies) if cookies and column in _BY_A_SERVER else clean
 
@@ -149,7 +145,7 @@ class Redacted:
     def _other(self, table: Table, row: Row) -> Row:
         if table.name == "run":
             row = {**row, "process": "", "host": self._host(row["host"]), "settings": _without_paths(row["settings"])}
-        for column in _texts(table):
+        for column in _texts(table.name):
             row[column] = self._any(row[column], None)
         return row
 
@@ -193,7 +189,7 @@ class Redacted:
 
     def _measurement(self, measurement: Measurement) -> Measurement:
         rows = [observation_json(each) for each in measurement.observations]
-        texts = _texts(SHAPES["observation"])
+        texts = _texts("observation")
         vantage = measurement.vantage
         network = self.redactor.text(vantage.network) if vantage.network is not None else None
         return replace(
@@ -209,8 +205,26 @@ class Redacted:
         return replace(target, host=self.redactor.text(target.host), path=self.redactor.text(target.path))
 
 
-def _texts(table: Table) -> tuple[str, ...]:
-    """The columns in which there may be anything."""
+def _read(table: Table, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows, with JSON and truth read."""
+    as_json = [column.name for column in table.columns if column.kind in (Kind.LIST, Kind.OBJECT)]
+    as_truth = [column.name for column in table.columns if column.kind is Kind.BOOLEAN]
+    decode = msgspec.json.decode
+    for row in rows:
+        for name in as_json:
+            value = row[name]
+            if value is not None:
+                row[name] = decode(value) if value != "[]" else []
+        for name in as_truth:
+            if row[name] is not None:
+                row[name] = bool(row[name])
+        yield row
+
+
+@cache
+def _texts(name: str) -> tuple[str, ...]:
+    """The columns of a table in which there may be anything."""
+    table = SHAPES[name]
     pointing = {column for column, _, _ in table.foreign_keys}
     kinds = (Kind.TEXT, Kind.LIST, Kind.OBJECT)
     return tuple(
@@ -224,8 +238,12 @@ def _met(rows: Iterable[Row]) -> frozenset[str]:
     """The addresses that the operations went to, or were given by a resolver."""
     met: set[str] = set()
     for row in rows:
-        met.update(filter(None, (row.get("address"), row.get("resolver_address"))))
-        met.update(answer["value"] for answer in row.get("answers") or ())
+        address = row.get("address") or row.get("resolver_address")
+        if address:
+            met.add(address)
+        answers = row.get("answers")
+        if answers:
+            met.update(answer["value"] for answer in answers)
     return frozenset(met)
 
 

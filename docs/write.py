@@ -25,7 +25,7 @@ from probe.targets import shipped
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
-    "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
+    "check", "run", "results", "explain", "classify", "export", "import", "targets list", "targets show", "targets check",
     "targets add", "targets health", "targets update", "targets bundle", "fingerprints list", "fingerprints test",
     "control serve", "register import", "register list", "register lookup", "doctor",
 )  # fmt: skip

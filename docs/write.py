@@ -25,9 +25,9 @@ from probe.targets import shipped
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 VERBS = (
-    "check", "run", "results", "explain", "classify", "export", "import", "targets list", "targets show", "targets check",
-    "targets add", "targets health", "targets update", "targets bundle", "fingerprints list", "fingerprints test",
-    "control serve", "register import", "register list", "register lookup", "doctor",
+    "check", "run", "results", "explain", "classify", "export", "import", "targets list", "targets show",
+    "targets check", "targets add", "targets health", "targets update", "targets bundle", "fingerprints list",
+    "fingerprints test", "control serve", "register import", "register list", "register lookup", "doctor",
 )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ _MARKS = frozenset(mark.strip("[]") for mark in (OWN, PRIVATE, OTHER, COOKIE, NA
 _EVERYWHERE = frozenset({"localhost", "localhost.localdomain", *_MARKS})
 """Names that machines have in common, or that the words themselves would be taken for."""
 _SHORTEST_NAME = 3
+_REMEMBERED = 2048
+"""Characters of a text that is looked through once however often it comes."""
 _LOOKED_AT = 4096
 """Bytes of a page by which its encoding is told."""
 
@@ -87,7 +89,7 @@ class Redactor:
         With `met`, the addresses that a measurement went to or was given, every other address is replaced too: a server
         may have written to whom it spoke.
         """
-        quick, holds_more = self._text(text)
+        quick, holds_more = (self._text if len(text) <= _REMEMBERED else self._redacted)(text)
         return self._addresses(quick, met) if met is not None and holds_more else quick
 
     def resolver(self, text: str) -> str:

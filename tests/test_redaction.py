@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 
 import pytest
 
@@ -132,3 +133,11 @@ def test_wide_pages_without_a_mark(redactor: Redactor) -> None:
         left = redactor.body(page.encode(encoding) + b"\x00")
         assert left.decode(encoding, "ignore") == "<p>[own] [address] [private] [host]</p>"
         assert redactor.body(b"begins otherwise " * 300 + page.encode(encoding)).count(V4.encode(encoding)) == 0
+
+
+@pytest.mark.parametrize("piece", ["0", ":", "%3a", "10.", "&#0", "81.23.45.", "2a01:4f8:", "1:", "\x00", "aa:", "f."])
+def test_a_page_takes_no_longer_than_it_is_long(redactor: Redactor, piece: str) -> None:
+    page = (piece * 60_000)[:60_000].encode("latin-1")
+    begin = time.process_time()
+    redactor.body(page)
+    assert time.process_time() - begin < 5

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from probe.exports import About
     from probe.redaction import Redactor
-    from probe.store import Filter
+    from probe.store import Dataset, Filter
 
 _LICENCE = "CC-BY-4.0"
 
@@ -67,7 +68,7 @@ def export_dataset(
         seen = Seen(tell=tell)
         try:
             with store.dataset(wanted, by_day=FORMATS[form].by_day) as dataset:
-                redacted = Redacted(dataset, _redactor(redact or [], dataset.resolvers()), bodies=bodies)
+                redacted = Redacted(dataset, _redactor(redact or [], dataset), bodies=bodies)
                 export(redacted, output, about, seen, signing)
         except (ExportError, StoreError) as error:
             raise Refusal(str(error), Status.FAILED) from None
@@ -109,7 +110,7 @@ def _wanted(
     return wanted, replace(about, filters={name: text for name, text in given.items() if text is not None})
 
 
-def _redactor(named: list[str], resolvers: frozenset[str]) -> Redactor:
+def _redactor(named: list[str], dataset: Dataset) -> Redactor:
     """What is replaced: this host's own, and what the user names."""
     from probe.address import parse
     from probe.classify.fingerprint_files import shipped
@@ -117,13 +118,27 @@ def _redactor(named: list[str], resolvers: frozenset[str]) -> Redactor:
     from probe.steps.host import own_addresses
 
     addresses = [text for text in named if parse(text) is not None]
-    host = os.uname().nodename
+    host = os.uname().nodename.lower()
+    common = _common_words() | dataset.labels()
     return Redactor(
         own=[*own_addresses(), *addresses],
-        resolvers=resolvers,
-        names=[host, host.partition(".")[0], *(text for text in named if text not in addresses)],
+        resolvers=dataset.resolvers(),
+        names=[
+            *(name for name in (host, host.partition(".")[0]) if name not in common),
+            *(text for text in named if text not in addresses),
+        ],
         signs=[address for each in shipped().all for address in each.addresses],
     )
+
+
+def _common_words() -> frozenset[str]:
+    """Words that stand in every dataset. A host that is called so is not told by its name, and replacing it would
+    take the name of a service or of an outcome."""
+    from probe import words
+    from probe.targets import shipped
+
+    kinds = [kind for kind in vars(words).values() if isinstance(kind, type) and issubclass(kind, StrEnum)]
+    return frozenset({"probe", *(word.value for kind in kinds for word in kind), *(each.id for each in shipped())})
 
 
 def _key(path: Path | None) -> Ed25519PrivateKey | None:

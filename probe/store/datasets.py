@@ -50,7 +50,8 @@ JOIN vantage ON vantage.id = control.vantage_id
 """
 # A run without any measurement is of interest only where nothing was left out.
 _CHOOSE_RUNS = """
-INSERT INTO chosen_run SELECT DISTINCT run_id FROM measurement WHERE id IN (SELECT id FROM chosen)
+INSERT INTO chosen_run
+SELECT DISTINCT run_id FROM measurement WHERE id IN (SELECT id FROM chosen) AND run_id IS NOT NULL
 UNION SELECT id FROM run WHERE :all
 """
 _CHOOSE_LISTINGS = """
@@ -177,6 +178,11 @@ class Dataset:
     def count(self) -> int:
         """How many measurements are chosen."""
         return int(self._connection.execute("SELECT count(*) FROM chosen").fetchone()[0])
+
+    def labels(self) -> frozenset[str]:
+        """The parts of the names of all hosts that were targets: `line` and `me` of `line.me`."""
+        hosts = self._connection.execute("SELECT DISTINCT host FROM target")
+        return frozenset(label for row in hosts for label in str(row[0]).split("."))
 
     def resolvers(self) -> frozenset[str]:
         """The address of every resolver that was asked."""

@@ -32,6 +32,14 @@ LARGEST_BODY = 64 << 20
 _LARGEST_CERTIFICATE = 1 << 20
 _LONGEST_LABEL = 20_000
 _MOST_ROWS = 1 << 62
+_LISTS: Mapping[tuple[str, str], Any] = {
+    ("target", "roots"): tuple[str, ...],
+    ("verdict", "controls"): tuple[str, ...],
+    ("reason", "observations"): tuple[int, ...],
+    ("listing", "observations"): tuple[int, ...],
+    ("listing_question", "observations"): tuple[int, ...],
+}
+"""What is in those columns of JSON that become no record of the model."""
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _MERGED = "CREATE TEMP TABLE IF NOT EXISTS merged (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID"
 _WRONG = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, msgspec.MsgspecError)
@@ -127,6 +135,8 @@ class _Merging:
             self.db.conn.execute(sql, (columns["finished_at"], columns["host"], run.id))
 
     def _measurement(self, row: Row) -> None:
+        if row["run_id"] is None:
+            raise ValueError("belongs to no run")
         if self._new_measurement("measurement", row):
             self.merged.imported += 1
         else:
@@ -179,6 +189,8 @@ class _Merging:
             self._insert("listing", {**columns, "id": self._moved("listing", row["id"])})
 
     def _listing_question(self, row: Row) -> None:
+        if len({row[name] is None for name in ("code", "text", "observations")}) > 1:
+            raise ValueError("code, text and observations go together")
         listing = self._moved("listing", row["listing_id"])
         if self._one("SELECT count(*) FROM listing WHERE id = ?", listing):
             columns = {**row, "number": _count(row["number"])}
@@ -291,6 +303,8 @@ def _picked(row: Row, table: str) -> dict[str, Any]:
         value = row[column]
         hint: Any = str if kind is tuple else kind
         picked[column] = msgspec.convert(value, hint | None if column in TABLES[table].nullable else hint)
+        if value is not None and (table, column) in _LISTS:
+            msgspec.json.decode(value, type=_LISTS[table, column])
     return picked
 
 

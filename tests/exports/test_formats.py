@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from frictionless import Package, system
 from pyarrow import dataset as arrow
 
+from probe.cli.errors import Refusal
 from probe.cli.exporting import export_dataset
 from probe.cli.importing import import_files
 from probe.exports.shape import SHAPES, Kind
@@ -195,3 +197,10 @@ def test_oonis_form_is_read_again(tmp_path: Path) -> None:
     before, after = judged(first), judged(again)
     assert len(before) > 15
     assert before == after
+
+
+def test_parquet_without_its_library(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Refusal, match=r"pip install 'reachability-probe\[analysis\]'"):
+        export_dataset(output=tmp_path / "out", form="parquet", db=db)
+    assert list(tmp_path.iterdir()) == []

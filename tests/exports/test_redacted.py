@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from probe.cli.exporting import export_dataset
+from probe.store import Store
 from tests.exports.world import BY_SERVERS, COOKIE, REDACT, SPELLED, STRANGER, plant
+from tests.store.examples import a_result, a_run
 
 FORMS = ("csv", "jsonl", "parquet", "ooni")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
@@ -77,3 +81,22 @@ def test_a_name_server_a_lan_and_a_stranger_are_never_there(planted: Path, tmp_p
     text = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
     for secret in ("192.168.7.1", "10.20.30.40", STRANGER, COOKIE, "fd00:1:2::3"):
         assert secret.encode() not in text
+
+
+def _named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """This host under another name."""
+    system, _, *rest = os.uname()
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result((system, name, *rest)))
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("alices-laptop.lan", False), ("wechat", True), ("web", True)])
+def test_the_name_of_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_told: bool) -> None:
+    """Replaced without being asked, unless it is a word that stands in every dataset."""
+    with Store.open(tmp_path / "probe.sqlite") as store:
+        store.begin_run(a_run(settings={"x": f"at {name}"}))
+        store.add([a_result("m-1")])
+    _named(monkeypatch, name)
+    assert export_dataset(output=tmp_path / "out", form="jsonl", db=tmp_path / "probe.sqlite") == 0
+    assert (f"at {name}" in (tmp_path / "out" / "run.jsonl").read_text()) == is_told
+    target = json.loads((tmp_path / "out" / "target.jsonl").read_text())
+    assert (target["host"], target["service"], target["role"]) == ("wechat.example", "wechat", "web")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from probe.address import Address, embedded_v4, parse, special_use
-from probe.spelling import any_spelling, word_spelling
+from probe.spelling import any_spelling, base64_spelling, in_base64, word_spelling
 
 OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE = "[own]", "[private]", "[address]", "[cookie]", "[host]", "[mac]"
 _MARKS = frozenset(mark.strip("[]") for mark in (OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE))
@@ -54,6 +55,28 @@ def tells_of_home(address: Address) -> bool:
     return special_use(inner or address) in _OF_A_HOME
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Something of the volunteer's own, ready to be looked for."""
+
+    mark: str
+    spelled: re.Pattern[str]
+    cores: tuple[str, ...]
+    encoded: re.Pattern[str]
+
+    @classmethod
+    def of(cls, thing: Address | str, mark: str) -> _Known:
+        cores = in_base64(thing)
+        spelled = word_spelling(thing) if isinstance(thing, str) else any_spelling(thing)
+        return cls(mark, re.compile(spelled), cores, re.compile(base64_spelling(cores)))
+
+    def replaced(self, text: str) -> str:
+        text = self.spelled.sub(self.mark, text)
+        if any(core in text for core in self.cores):
+            text = self.encoded.sub(self.mark, text)
+        return text
+
+
 class Redactor:
     """Replaces in texts what is a volunteer's own."""
 
@@ -76,11 +99,12 @@ class Redactor:
         self._own = frozenset(map(_bare, addresses))
         self._networks = tuple(IPv6Network((int(a), 64), strict=False) for a in addresses if a.version == 6)
         self._names = tuple(name for name in dict.fromkeys(map(str.lower, names)) if _can_be_replaced(name))
-        self._patterns = [
-            *((re.compile(any_spelling(a)), OWN) for a in dict.fromkeys(addresses)),
-            *((re.compile(any_spelling(a)), PRIVATE) for a in dict.fromkeys(asked) if a not in self._signs),
-            *((re.compile(word_spelling(name)), NAME) for name in sorted(self._names, key=len, reverse=True)),
+        things: list[tuple[Address | str, str]] = [
+            *((a, OWN) for a in dict.fromkeys(addresses)),
+            *((a, PRIVATE) for a in dict.fromkeys(asked) if a not in self._signs),
+            *((name, NAME) for name in sorted(self._names, key=len, reverse=True)),
         ]
+        self._known = [_Known.of(thing, mark) for thing, mark in things]
         self._text = lru_cache(maxsize=1 << 16)(self._redacted)
 
     def text(self, text: str, met: frozenset[str] | None = None) -> str:
@@ -114,8 +138,8 @@ class Redactor:
 
     def _redacted(self, text: str) -> tuple[str, bool]:
         """The text, and whether there are addresses left in it."""
-        for pattern, mark in self._patterns:
-            text = pattern.sub(mark, text)
+        for known in self._known:
+            text = known.replaced(text)
         if not _TELLING.search(text):
             return text, False
         text = self._addresses(text, None)

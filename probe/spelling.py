@@ -17,16 +17,46 @@ _STUN_COOKIE = bytes.fromhex("2112a442")
 
 
 def any_spelling(address: Address) -> str:
-    """Everything that spells this address: plain, padded, escaped, dashed, reversed, as a number, in hexadecimal, in
-    base64, mapped into IPv6."""
+    """Everything that spells this address but base64: plain, padded, escaped, dashed, reversed, as a number, in
+    hexadecimal, mapped into IPv6."""
     ways = _v4_ways(address) if isinstance(address, IPv4Address) else _v6_ways(address)
     return "|".join(f"(?:{way})" for way in ways)
 
 
 def word_spelling(name: str) -> str:
-    """A name as a whole word in any case, escaped, in hexadecimal or in base64."""
+    """A name as a whole word in any case, escaped or in hexadecimal."""
     plain = rf"(?<![\w-]){_escaped(name)}(?![\w-])"
-    return "|".join((f"(?i:{plain})", *_encoded([name, name.upper(), name.capitalize()])))
+    return "|".join((f"(?i:{plain})", *_hexadecimal(_cases(name))))
+
+
+def in_base64(thing: Address | str) -> tuple[str, ...]:
+    """What an address or a name becomes inside base64: where a text has none of these, it is not encoded in it."""
+    if isinstance(thing, str):
+        said = [name.encode() for name in _cases(thing)]
+    elif isinstance(thing, IPv4Address):
+        said = [text.encode() for text in _v4_texts(thing)]
+    else:
+        said = [thing.packed, *(text.encode() for text in _v6_texts(thing))]
+    return tuple(dict.fromkeys(core for each in said for core in _base64_of(each)))
+
+
+def base64_spelling(cores: Iterable[str]) -> str:
+    """These with a neighbour on either side, which has bits of the same bytes."""
+    return rf"[A-Za-z0-9+/_-]?(?:{'|'.join(map(re.escape, cores))})[A-Za-z0-9+/_-]?={{0,2}}"
+
+
+def _cases(name: str) -> tuple[str, ...]:
+    return (name, name.upper(), name.capitalize())
+
+
+def _v4_texts(address: IPv4Address) -> tuple[str, ...]:
+    octets = str(address).split(".")
+    return (str(address), ".".join(octets[::-1]), "-".join(octets))
+
+
+def _v6_texts(address: IPv6Address) -> tuple[str, ...]:
+    spelled = (address.compressed, address.exploded, _unpadded(address))
+    return tuple(dict.fromkeys(each for text in spelled for each in (text, text.upper())))
 
 
 def _v4_ways(address: IPv4Address) -> Iterator[str]:
@@ -41,7 +71,7 @@ def _v4_ways(address: IPv4Address) -> Iterator[str]:
         yield rf"(?<![0-9a-fA-F])(?:0[xX])?(?i:{'[:. -]?'.join(pairs)})(?![0-9a-fA-F])"
         yield rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})"
     yield from _packed_base64(address.packed)
-    yield from _encoded([str(address), ".".join(octets[::-1]), str(address).replace(".", "-")])
+    yield from _hexadecimal(_v4_texts(address))
 
 
 def _v6_ways(address: IPv6Address) -> Iterator[str]:
@@ -56,8 +86,7 @@ def _v6_ways(address: IPv6Address) -> Iterator[str]:
     yield rf"(?i:{re.escape('.'.join(nibbles[::-1]))})"
     yield rf"(?i:{''.join(f'%(?:25)?{nibbles[at : at + 2]}' for at in range(0, 32, 2))})"
     yield rf"(?<!\d){int(address)}(?!\d)"
-    yield from _base64_of(address.packed)
-    yield from _encoded([each for text in spelled for each in (text, text.upper())])
+    yield from _hexadecimal(_v6_texts(address))
 
 
 def _unpadded(address: IPv6Address) -> str:
@@ -78,22 +107,19 @@ def _escaped(text: str) -> str:
     )
 
 
-def _encoded(texts: Iterable[str]) -> Iterator[str]:
-    """The texts in hexadecimal and in base64, wherever they stand in what was encoded."""
+def _hexadecimal(texts: Iterable[str]) -> Iterator[str]:
+    """The texts in hexadecimal, wherever they stand in what was encoded."""
     for text in dict.fromkeys(texts):
         yield rf"(?i:{'[: %-]?'.join(f'{byte:02x}' for byte in text.encode())})"
-        yield from _base64_of(text.encode())
 
 
 def _base64_of(data: bytes) -> Iterator[str]:
-    """What these bytes become inside base64, by where they begin; with a neighbour on either side, which has bits of
-    them too."""
+    """What these bytes become inside base64, by where they begin, without the characters that others share."""
     for before in range(3):
         drop = (before * 8 + 5) // 6
         whole = (before + len(data)) * 8 // 6
         for alphabet in (None, b"-_"):
-            core = base64.b64encode(bytes(before) + data, alphabet).decode()[drop:whole]
-            yield rf"[A-Za-z0-9+/_-]?{re.escape(core)}[A-Za-z0-9+/_-]?={{0,2}}"
+            yield base64.b64encode(bytes(before) + data, alphabet).decode()[drop:whole]
 
 
 def _packed_base64(packed: bytes) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from probe.classify.classify import classify, rules_version
 from probe.classify.controls import speaks_alone
-from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
+from probe.classify.facts import Case, addresses_in_doubt
 from probe.classify.fingerprint_files import FingerprintError
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.classify.ground import Ground
@@ -10,6 +10,7 @@ from probe.classify.host import is_ghost
 from probe.classify.known import telling_bodies
 from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
+from probe.classify.path import Hop, Layer, Path
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import clock, plain

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probe.classify.facts import CERTIFICATE_FAILURES, Case, Evidence, Hop, Layer, Path, ids, same_site
+from probe.classify.facts import Case
 from probe.classify.fingerprints import Fingerprint, Fingerprints, Scope, Sighting
 from probe.classify.pages import Likeness, compare
+from probe.classify.path import CERTIFICATE_FAILURES, Evidence, Hop, Layer, Path, ids, same_site
 from probe.model import DnsDetail, DnsRecord, HttpDetail, Measurement, Observation, TlsDetail
 
 

@@ -12,7 +12,18 @@ import typer
 from typer.exceptions import TyperException
 
 from probe import __version__
-from probe.cli import control, doctor, fingerprints, importing, judging, lists, measuring, records, registers
+from probe.cli import (
+    consenting,
+    control,
+    doctor,
+    fingerprints,
+    importing,
+    judging,
+    lists,
+    measuring,
+    records,
+    registers,
+)
 from probe.cli.errors import Refusal, Status
 
 app = typer.Typer(
@@ -45,6 +56,7 @@ app.command("explain")(records.explain)
 app.command("classify")(judging.classify)
 app.command("import")(importing.import_files)
 app.command("doctor")(doctor.doctor)
+app.command("consent")(consenting.consent)
 app.add_typer(lists.app, name="targets")
 app.add_typer(fingerprints.app, name="fingerprints")
 app.add_typer(control.app, name="control")

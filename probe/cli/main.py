@@ -23,6 +23,7 @@ from probe.cli import (
     measuring,
     records,
     registers,
+    service,
 )
 from probe.cli.errors import Refusal, Status
 
@@ -61,6 +62,7 @@ app.add_typer(lists.app, name="targets")
 app.add_typer(fingerprints.app, name="fingerprints")
 app.add_typer(control.app, name="control")
 app.add_typer(registers.app, name="register")
+app.add_typer(service.app, name="service")
 
 
 def main() -> None:

@@ -28,7 +28,8 @@ VERBS = (
     "check", "run", "results", "explain", "classify", "import", "targets list", "targets show", "targets check",
     "targets add", "targets health", "targets update", "targets bundle", "fingerprints list", "fingerprints test",
     "control serve", "register import", "register list", "register lookup", "doctor",
-    "consent", "service install", "service status", "service remove",
+    "consent", "service install", "service status", "service remove", "db stats", "db prune",
+    "db vacuum", "db migrate",
 )  # fmt: skip
 
 
@@ -144,6 +145,9 @@ _OF_THE_STORE: dict[str, str] = {
     "body.sha256": "of the decoded body as far as it was read; `observation.body_sha256` names it",
     "body.length": "bytes, before compression",
     "body.compressed": "the body, as zlib writes it (RFC 1950)",
+    "mark.name": "`exported_until`: measurements begun before that moment are in an export, so `probe db prune` may"
+    " remove them",
+    "mark.value": "a moment, UTC",
     "certificate.sha256": "of the certificate; `observation.certificates` names it",
     "certificate.der": "the certificate, DER",
     "store_measurement.title": "a label: target and time",

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from probe import __version__
 from probe.cli import (
+    care,
     consenting,
     control,
     doctor,
@@ -63,6 +64,7 @@ app.add_typer(fingerprints.app, name="fingerprints")
 app.add_typer(control.app, name="control")
 app.add_typer(registers.app, name="register")
 app.add_typer(service.app, name="service")
+app.add_typer(care.app, name="db")
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from probe.classify.fingerprint_files import FingerprintError
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.classify.ground import Ground
 from probe.classify.host import is_ghost
+from probe.classify.known import telling_bodies
 from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
 from probe.classify.rule import Note, Rule
@@ -48,5 +49,6 @@ __all__ = [
     "plain",
     "rules_version",
     "speaks_alone",
+    "telling_bodies",
     "what_would_change",
 ]

@@ -231,7 +231,7 @@ class Path:
         named = (row.detail.hostname for row in here if isinstance(row.detail, DnsDetail))
         return next(named, next((row.detail.address for row in here if isinstance(row.detail, TcpDetail)), ""))
 
-    @property
+    @cached_property
     def end(self) -> Hop:
         return self.hops[-1]
 
@@ -313,7 +313,7 @@ class Case:
         heard, overruled = (tuple(paths[n] for n in numbers) for numbers in (opinion.heard, opinion.overruled))
         return cls(Path(measurement), heard, host, fingerprints or shipped(), opinion, overruled, tuple(paths))
 
-    @property
+    @cached_property
     def end(self) -> Hop:
         return self.mine.end
 
@@ -410,8 +410,15 @@ class Case:
 
     def tried(self, experiment: Experiment) -> Hop:
         """The rows of one experiment, read as a hop."""
-        rows = sorted(self.mine.measurement.observations, key=lambda row: row.id)
-        return Hop(self.end.index, self.end.host, tuple(row for row in rows if row.experiment is experiment))
+        return self._experiments[experiment]
+
+    @cached_property
+    def _experiments(self) -> Mapping[Experiment, Hop]:
+        rows: dict[Experiment, list[Observation]] = {experiment: [] for experiment in Experiment}
+        for row in sorted(self.mine.measurement.observations, key=lambda row: row.id):
+            if row.experiment is not None:
+                rows[row.experiment].append(row)
+        return {experiment: Hop(self.end.index, self.end.host, tuple(found)) for experiment, found in rows.items()}
 
 
 def working_addresses(hop: Hop) -> frozenset[str]:

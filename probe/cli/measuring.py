@@ -149,6 +149,15 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List every host, port and address that would be contacted; send nothing.")
     ] = False,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics",
+            envvar="PROBE_METRICS",
+            help="Afterwards write what became of the run into this file, for Prometheus' node_exporter.",
+            show_default=False,
+        ),
+    ] = None,
     allow_vpn: Annotated[
         bool | None,
         typer.Option(
@@ -213,7 +222,7 @@ def run(
     if dry_run:
         return show_contacts(job)
     allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
-    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed)))
+    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics))
 
 
 def _job(

@@ -193,6 +193,11 @@ class Store:
         with reading(self.path) as connection:
             yield from queries.service_verdicts(connection, wanted)
 
+    def last_success(self) -> dict[str, datetime]:
+        """By service, when the newest run began in which it worked."""
+        with reading(self.path) as connection:
+            return queries.last_success(connection)
+
     def unfinished_run(self) -> Run | None:
         """The newest run of `probe run` that was stopped or killed before its end; those that go on are not meant."""
         with reading(self.path) as connection:

@@ -192,8 +192,8 @@ def _check(program: Path, manager: Manager) -> None:
         hidden = next((each for each in _HIDDEN if path.resolve().is_relative_to(each)), None)
         if hidden is not None:
             text = (
-                f"{path}: the system's service does not see {hidden}; install this program elsewhere (`sudo pipx"
-                " install --global`, or a package), or use --user"
+                f"{path}: the system's service does not see {hidden}; install this program elsewhere, as in"
+                " docs/volunteers.md, or use --user"
             )
             raise Refusal(text, Status.CONFIGURATION)
 

@@ -84,7 +84,7 @@ def prune(
     else:
         say("nothing was removed")
     if done.not_exported:
-        say(f"{done.not_exported} measurements are old enough, but were not exported, and stay (--unexported)")
+        say(f"old enough, but not exported, and so kept: {done.not_exported} measurements (--unexported)")
     return Status.OK
 
 

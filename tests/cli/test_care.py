@@ -53,7 +53,7 @@ def test_a_database_is_kept_small(home: Path, database: Path) -> None:
     done = alone.run(home, "db", "prune", "--older-than", "5w")
     assert done.returncode == 0
     assert "           1  measurement\n" in done.stdout
-    assert "1 measurements are old enough, but were not exported, and stay" in done.stderr
+    assert "not exported, and so kept: 1 measurements" in done.stderr
     assert left(home) == {"m-middle", "m-new"}
 
     (told,) = alone.read(alone.run(home, "db", "prune", "--older-than", "36h", "--unexported", "--json"))

@@ -12,7 +12,20 @@ import typer
 from typer.exceptions import TyperException
 
 from probe import __version__
-from probe.cli import control, doctor, fingerprints, importing, judging, lists, measuring, records, registers
+from probe.cli import (
+    care,
+    consenting,
+    control,
+    doctor,
+    fingerprints,
+    importing,
+    judging,
+    lists,
+    measuring,
+    records,
+    registers,
+    service,
+)
 from probe.cli.errors import Refusal, Status
 
 app = typer.Typer(
@@ -45,10 +58,13 @@ app.command("explain")(records.explain)
 app.command("classify")(judging.classify)
 app.command("import")(importing.import_files)
 app.command("doctor")(doctor.doctor)
+app.command("consent")(consenting.consent)
 app.add_typer(lists.app, name="targets")
 app.add_typer(fingerprints.app, name="fingerprints")
 app.add_typer(control.app, name="control")
 app.add_typer(registers.app, name="register")
+app.add_typer(service.app, name="service")
+app.add_typer(care.app, name="db")
 
 
 def main() -> None:

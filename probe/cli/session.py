@@ -22,6 +22,7 @@ from probe.address import parse
 from probe.classify import Fingerprints, Ground, classify, judge, rules_version
 from probe.cli.app_stores import StoresJob, ask_stores
 from probe.cli.errors import Refusal, Status
+from probe.cli.metrics import Tally
 from probe.cli.recorder import Recorder
 from probe.control import clients_of
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
@@ -83,6 +84,8 @@ class Job:
     """Nobody is there: a timer started it."""
     allow_vpn: bool = False
     """Measure all the same where the way out is a VPN."""
+    metrics: Path | None = None
+    """Where to write what became of the run, for Prometheus."""
     stores: StoresJob | None = None
     """The app stores are asked about these apps, when the targets are measured; `None`: no store is."""
 
@@ -95,6 +98,7 @@ class Session:
     outcomes: list[Outcome] = field(default_factory=list)
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
     """Of the whole run, what a killed process had measured of it too."""
+    tally: Tally = field(default_factory=Tally)
     stopped_by: signal.Signals | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
@@ -174,7 +178,11 @@ def carry_out(job: Job) -> Status:
     try:
         with _open(job) as store:
             spare_the_collector()
-            return asyncio.run(_carry_out_until_stopped(Session(job), network, store))
+            session = Session(job)
+            status = asyncio.run(_carry_out_until_stopped(session, network, store))
+            if job.metrics is not None:
+                session.tally.write(job.metrics, store, status)
+            return status
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None
     except NetworksError as error:
@@ -213,6 +221,7 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     if run is None:
         session.err.print("There is no run to resume: every run in this database was finished.")
         return Status.OK
+    session.tally.run = run
     if not host.online:
         return _tell_offline(session, run)
     if job.scheduled and host.vpn is not None and not job.allow_vpn:
@@ -224,6 +233,7 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     if done and store is not None:
         session.judged += store.judged(run.id)
     finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store)
+    session.tally.complete = finished
     _conclude(session, run, store)
     if finished and store is not None:
         store.finish_run(run.id, datetime.now(UTC))
@@ -289,12 +299,13 @@ class Desk:
         self._waiting.discard(key)
         if self.recorder is not None:
             self.recorder.forget(result)
+        self.session.tally.take(result)
         self.session.show(result)
 
 
 def _conclude(session: Session, run: Run, store: Store | None) -> None:
     """Records and prints the verdicts on whole services."""
-    verdicts = session.concluded(run)
+    session.tally.services = verdicts = session.concluded(run)
     if store is not None:
         store.add_service_verdicts(verdicts)
     session.show_services(run, verdicts)

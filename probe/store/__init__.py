@@ -1,5 +1,6 @@
 """The database: the only room that knows SQL."""
 
+from probe.store.care import Pruned, Stats
 from probe.store.health import Unreached
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
@@ -8,4 +9,15 @@ from probe.store.registers import Registers
 from probe.store.store import Store
 from probe.store.writer import Writer
 
-__all__ = ["Filter", "Registers", "Store", "StoreError", "Unreached", "Writer", "is_alive", "process_token"]
+__all__ = [
+    "Filter",
+    "Pruned",
+    "Registers",
+    "Stats",
+    "Store",
+    "StoreError",
+    "Unreached",
+    "Writer",
+    "is_alive",
+    "process_token",
+]

@@ -51,6 +51,14 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
+def schema_of(path: Path) -> int:
+    """The number of the schema of a file that is ours, 0 for an empty one; the file is left as it is."""
+    with told_plainly(path):
+        examine(path, create=False)
+        with closing(_read_only(path)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def examine(path: Path, *, create: bool) -> None:
     """Raises StoreError unless the file is ours, of a schema this program knows, or may be made here."""
     try:

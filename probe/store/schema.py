@@ -204,6 +204,7 @@ TABLES: Mapping[str, Table] = {
     ),
     "body": Table(columns={"sha256": str, "length": int, "compressed": bytes}, pk="sha256"),
     "certificate": Table(columns={"sha256": str, "der": bytes}, pk="sha256"),
+    "mark": Table(columns={"name": str, "value": str}, pk="name"),
     "store_measurement": _measurement(of_a_run=True),
     "store_observation": _observation("store_measurement"),
     "listing": Table(

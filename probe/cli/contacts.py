@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from probe.cli.errors import Status
 
 if TYPE_CHECKING:
-    from probe.cli.session import Job
+    from probe.cli.job import Job
     from probe.model import Target
 
 _SUMMARY = (

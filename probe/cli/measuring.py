@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from probe.cli.app_stores import StoresJob
-    from probe.cli.session import Job
+    from probe.cli.job import Job
     from probe.cli.settings import Config
     from probe.model import Service, Target
     from probe.run import Pace
@@ -247,7 +247,7 @@ def _job(
     resume: bool = False,
 ) -> Job:
     from probe.cli import settings
-    from probe.cli.session import Job
+    from probe.cli.job import Job
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout

@@ -6,12 +6,11 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -19,25 +18,26 @@ from rich.text import Text
 
 from probe import __version__
 from probe.address import parse
-from probe.classify import Fingerprints, Ground, classify, judge, rules_version
-from probe.cli.app_stores import StoresJob, ask_stores
+from probe.classify import Ground, classify, judge, rules_version
+from probe.cli.app_stores import ask_stores
 from probe.cli.errors import Refusal, Status
+from probe.cli.job import Job
 from probe.cli.metrics import Tally
 from probe.cli.recorder import Recorder
 from probe.control import clients_of
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
-from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage, Verdict
-from probe.networks import Networks, NetworksError
+from probe.model import Host, Measurement, Outcome, Result, Run, Target, Verdict
+from probe.networks import NetworksError
 from probe.plan import Task, plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
 from probe.report.terminal import service_line, summary, verdict_lines
-from probe.run import Pace, Runner, spare_the_collector, unless
-from probe.service import Need, ServiceVerdict
+from probe.run import Runner, spare_the_collector, unless
+from probe.service import ServiceVerdict
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
-from probe.steps.network import Network, Resolver, SecureResolver, Timeouts
+from probe.steps.network import Network
 from probe.store import Store, StoreError, Writer, process_token
 from probe.storefront import StoreCheck
 
@@ -49,45 +49,6 @@ _ON_VPN = (
     "The way from here leads through a VPN ({vpn}), so a scheduled run would measure the VPN's network and not your"
     " provider's: nothing was measured (--allow-vpn measures all the same)."
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is to be measured, how, and where it goes."""
-
-    command: str
-    targets: tuple[Target, ...]
-    services: tuple[Need, ...]
-    """The services among them that are measured as a whole."""
-    vantage: Vantage
-    controls: tuple[str, ...]
-    resolvers: tuple[Resolver, ...]
-    secure_resolver: SecureResolver | None
-    """Asked over HTTPS in follow-ups; `None`: nobody is."""
-    fingerprints: Fingerprints
-    networks: Networks
-    timeouts: Timeouts
-    pace: Pace
-    jitter: float
-    database: Path | None
-    """`None`: nothing is recorded."""
-    json: bool
-    by_service: bool = False
-    """Verdicts on services are printed in place of those on targets; for people, after them otherwise."""
-    locate: bool = False
-    """Find out where on the path a block sits."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """What else the run records of how it was asked for."""
-    resume: bool = False
-    """Go on with the last run that was killed, instead of a new one."""
-    scheduled: bool = False
-    """Nobody is there: a timer started it."""
-    allow_vpn: bool = False
-    """Measure all the same where the way out is a VPN."""
-    metrics: Path | None = None
-    """Where to write what became of the run, for Prometheus."""
-    stores: StoresJob | None = None
-    """The app stores are asked about these apps, when the targets are measured; `None`: no store is."""
 
 
 @dataclass(slots=True)

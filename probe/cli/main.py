@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from probe import __version__
-from probe.cli import control, doctor, fingerprints, importing, judging, lists, measuring, records, registers
+from probe.cli import analysis, control, doctor, fingerprints, importing, judging, lists, measuring, records, registers
 from probe.cli.errors import Refusal, Status
 
 app = typer.Typer(
@@ -43,6 +43,8 @@ app.command("run")(measuring.run)
 app.command("results")(records.results)
 app.command("explain")(records.explain)
 app.command("classify")(judging.classify)
+app.command("compare")(analysis.compare)
+app.command("timeline")(analysis.timeline)
 app.command("import")(importing.import_files)
 app.command("doctor")(doctor.doctor)
 app.add_typer(lists.app, name="targets")

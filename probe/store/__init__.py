@@ -1,6 +1,7 @@
 """The database: the only room that knows SQL."""
 
 from probe.store.health import Unreached
+from probe.store.history import Histories, History, Unconcluded
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
 from probe.store.queries import Filter
@@ -8,4 +9,16 @@ from probe.store.registers import Registers
 from probe.store.store import Store
 from probe.store.writer import Writer
 
-__all__ = ["Filter", "Registers", "Store", "StoreError", "Unreached", "Writer", "is_alive", "process_token"]
+__all__ = [
+    "Filter",
+    "Histories",
+    "History",
+    "Registers",
+    "Store",
+    "StoreError",
+    "Unconcluded",
+    "Unreached",
+    "Writer",
+    "is_alive",
+    "process_token",
+]

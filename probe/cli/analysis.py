@@ -1,0 +1,152 @@
+"""`probe compare`, `probe timeline` and `probe report`: what many runs and vantage points say together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from probe.cli import options
+from probe.cli.errors import Refusal, Status, say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from probe.analysis import By, Gathered
+    from probe.store import Histories
+
+_DAYS = 7.0
+_WIDE = 160
+"""Columns where no terminal says how many it has."""
+
+Databases = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[DB...]", help="Databases of this program; read only.", show_default="--db"),
+]
+Subject = Annotated[str | None, typer.Option("--service", help="Of this service only; with --targets, of this target.")]
+Targets = Annotated[bool, typer.Option("--targets", help="Each target for itself, in place of services as a whole.")]
+Window = Annotated[
+    float,
+    typer.Option("--window", metavar="DAYS", min=0.0, max=36500.0, help="Days before the newest verdict that are now."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Open:
+    """Databases that are being read, and what was gathered from them."""
+
+    histories: Histories
+    gathered: Gathered
+    kind: str
+    """What the verdicts are on: `service` or `target`."""
+
+
+def compare(
+    databases: Databases = None,
+    window: Window = _DAYS,
+    by: Annotated[str, typer.Option("--by", help="network or country.")] = "network",
+    service: Subject = None,
+    targets: Targets = False,
+    json: options.Json = False,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """Services and networks: who can reach what now, since when, how sure. Several databases are read as one."""
+    from probe.analysis import cell_json
+    from probe.analysis import compare as compared
+    from probe.form import dumps
+    from probe.report.comparison import comparison
+
+    place = _by(by)
+    with _open(databases, db, config, targets=targets, subject=service) as found:
+        cells = compared(found.gathered.rows, timedelta(days=window), place)
+        if json:
+            for cell in cells:
+                print(dumps(cell_json(cell, found.kind, found.histories.evidence)))
+        elif cells:
+            _console().print(comparison(cells, found.kind))
+    return Status.OK
+
+
+def timeline(
+    databases: Databases = None,
+    service: Subject = None,
+    targets: Targets = False,
+    json: options.Json = False,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """When each block began and ended, in each network, and by which measurements that is known."""
+    from probe.analysis import block_json, telling
+    from probe.analysis import timeline as timed
+    from probe.form import dumps
+    from probe.report.comparison import block_lines, evidence_line
+
+    with _open(databases, db, config, targets=targets, subject=service) as found:
+        blocks, ask = timed(found.gathered.rows), found.histories.evidence
+        if json:
+            for block in blocks:
+                print(dumps(block_json(block, found.kind, ask)))
+            return Status.OK
+        out = _console()
+        for block in blocks:
+            out.print(*block_lines(block), sep="\n")
+            for word, edge in (("begin", block.begin), ("end", block.end)):
+                for verdict in edge.verdicts if edge else ():
+                    ids = [each.measurement_id for each in telling(verdict, ask(verdict))]
+                    out.print(evidence_line(word, verdict.started_at, ids))
+        if found.gathered.rows and not blocks:
+            say("no block: nothing was seen blocked twice in a row, and no block proved itself")
+    return Status.OK
+
+
+@contextmanager
+def _open(
+    databases: list[Path] | None, db: Path | None, config: Path | None, *, targets: bool, subject: str | None
+) -> Iterator[_Open]:
+    """The databases that were named, or else the user's own."""
+    from probe.analysis import gather
+    from probe.cli.settings import database, load_config
+    from probe.store import Histories, StoreError
+
+    paths = databases or [database(db, load_config(config).config)]
+    kind = "target" if targets else "service"
+    try:
+        with Histories(paths) as histories:
+            gathered = gather(histories.all, targets=targets, subject=subject)
+            _remark(gathered, kind, subject)
+            yield _Open(histories=histories, gathered=gathered, kind=kind)
+    except StoreError as error:
+        raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+def _remark(gathered: Gathered, kind: str, subject: str | None) -> None:
+    """What the reader must know of the rows as a whole."""
+    if not gathered.rows:
+        of = f" of {subject}" if subject else ""
+        hint = "; --targets shows targets that were measured by themselves" if kind == "service" else ""
+        say(f"no verdict on any {kind}{of} is recorded{hint}")
+    if len(gathered.rules_versions) > 1:
+        versions = ", ".join(gathered.rules_versions)
+        say(f"the verdicts are by several versions of the rules ({versions}); `probe classify --db FILE` makes one")
+
+
+def _by(text: str) -> By:
+    from probe.analysis import By
+
+    if text not in tuple(By):
+        raise Refusal(f"--by {text}: give one of {', '.join(By)}", Status.USAGE)
+    return By(text)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDE
+    return Console(highlight=False, markup=False, emoji=False, width=width)

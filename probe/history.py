@@ -6,7 +6,7 @@ itself. A *place* is where vantage points are grouped: a network in a country, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -55,6 +55,11 @@ class Judged:
     def identity(self) -> tuple[str, str]:
         """Two databases that both hold it hold it under this."""
         return (self.subject, self.measurement_id or self.run_id or "")
+
+    def told_by(self, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+        """Of the evidence, that which says what this verdict says; all of it, where it says so only together."""
+        evidence = tuple(evidence)
+        return tuple(each for each in evidence if each.outcome is self.outcome) or evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

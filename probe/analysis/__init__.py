@@ -3,7 +3,7 @@
 from probe.analysis.compare import compare
 from probe.analysis.course import CONSECUTIVE, Course, course
 from probe.analysis.gather import Gathered, gather
-from probe.analysis.lines import block_json, cell_json, telling
+from probe.analysis.lines import block_json, cell_json
 from probe.analysis.places import By, by_place
 from probe.analysis.share import wilson
 from probe.analysis.timeline import timeline
@@ -19,7 +19,6 @@ __all__ = [
     "compare",
     "course",
     "gather",
-    "telling",
     "timeline",
     "wilson",
 ]

@@ -5,7 +5,7 @@ Law: pure. Every conclusion stands with the ids of the measurements that it rest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from probe.form import time_text, vantage_json
@@ -50,12 +50,6 @@ def block_json(block: Block, kind: str, ask: Ask) -> dict[str, Any]:
     }
 
 
-def telling(verdict: Judged, evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
-    """Of the evidence, that which says what the verdict says; all of it, where it says so only together."""
-    evidence = tuple(evidence)
-    return tuple(each for each in evidence if each.outcome is verdict.outcome) or evidence
-
-
 def _place(place: Place) -> dict[str, Any]:
     known = place.known and place.network
     return {"country": place.country, "asn": place.asn, "network": place.network if known else None}
@@ -83,7 +77,7 @@ def _verdict(verdict: Judged, ask: Ask) -> dict[str, Any]:
         "reason": verdict.reason,
         "rules_version": verdict.rules_version,
         "run_id": verdict.run_id,
-        "measurements": [each.measurement_id for each in telling(verdict, ask(verdict))],
+        "measurements": [each.measurement_id for each in verdict.told_by(ask(verdict))],
     }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from probe.analysis import By, Gathered
+    from probe.history import Judged
     from probe.store import Histories
 
 _DAYS = 7.0
@@ -83,7 +87,7 @@ def timeline(
     config: options.ConfigFile = None,
 ) -> int:
     """When each block began and ended, in each network, and by which measurements that is known."""
-    from probe.analysis import block_json, telling
+    from probe.analysis import block_json
     from probe.analysis import timeline as timed
     from probe.form import dumps
     from probe.report.comparison import block_lines, evidence_line
@@ -99,11 +103,68 @@ def timeline(
             out.print(*block_lines(block), sep="\n")
             for word, edge in (("begin", block.begin), ("end", block.end)):
                 for verdict in edge.verdicts if edge else ():
-                    ids = [each.measurement_id for each in telling(verdict, ask(verdict))]
+                    ids = [each.measurement_id for each in verdict.told_by(ask(verdict))]
                     out.print(evidence_line(word, verdict.started_at, ids))
         if found.gathered.rows and not blocks:
             say("no block: nothing was seen blocked twice in a row, and no block proved itself")
     return Status.OK
+
+
+def report(
+    output: Annotated[Path, typer.Option("--output", metavar="FILE.html", help="Where the page goes.")],
+    databases: Databases = None,
+    window: Window = _DAYS,
+    service: Subject = None,
+    targets: Targets = False,
+    db: options.Database = None,
+    config: options.ConfigFile = None,
+) -> int:
+    """A page of it for people, in one file: who can reach what now, and when each block began and ended."""
+    from probe import __version__
+    from probe.analysis import by_place
+    from probe.analysis import compare as compared
+    from probe.analysis import timeline as timed
+    from probe.report.page import Facts, document
+
+    with _open(databases, db, config, targets=targets, subject=service) as found:
+        rows = found.gathered.rows
+        if not rows:
+            raise Refusal(f"{output}: not written, since there is nothing to show", Status.FAILED)
+        places = by_place(rows)
+        facts = Facts(
+            cells=compared(rows, timedelta(days=window)),
+            blocks=timed(rows),
+            seen={key: sorted(chain(*heard.values()), key=_begun) for key, heard in places.items()},
+            kind=found.kind,
+            days=window,
+            databases=[history.name for history in found.histories.all],
+            rules_versions=found.gathered.rules_versions,
+            software=f"probe {__version__}",
+        )
+        _write(output, document(facts, found.histories.evidence), [each.path for each in found.histories.all])
+    return Status.OK
+
+
+def _begun(row: Judged) -> datetime:
+    return row.started_at
+
+
+def _write(output: Path, text: str, databases: list[Path]) -> None:
+    """Puts the page there whole, or not at all."""
+    if any(output.exists() and output.samefile(path) for path in databases):
+        raise Refusal(f"--output {output}: is one of the databases; name another file", Status.USAGE)
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=output.absolute().parent, delete=False) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.chmod(file.name, 0o644)  # it is made to be shown
+                os.replace(file.name, output)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise Refusal(f"--output {output}: cannot be written: {error.strerror}", Status.FAILED) from None
 
 
 @contextmanager

@@ -124,7 +124,8 @@ class Cell:
     confidence: Confidence | None
     """Of the surest of those that say `blocked`."""
     since: Between | None
-    """The first of them has seen it since; None where they disagree or nothing is known."""
+    """Blocked for the first of them since then, or anything else for all of them; None where they disagree or nothing
+    is known."""
     settled: bool
     measurements: int
     counts: Mapping[Outcome, int]

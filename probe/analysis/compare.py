@@ -43,7 +43,7 @@ def _cell(subject: str, place: Place, heard: Mapping[Point, Sequence[Judged]], b
         outcome=outcome,
         methods=in_order(method for verdict in blocked for method in verdict.methods),
         confidence=surest(verdict.confidence for verdict in blocked),
-        since=_since(agreeing),
+        since=_since(outcome, agreeing),
         settled=any(each.settled for each in agreeing),
         measurements=sum(row.measurements for row in recent),
         counts={each: counts[each] for each in Outcome},
@@ -69,7 +69,9 @@ def _together(said: Sequence[Said]) -> Outcome | None:
     return outcomes.pop() if len(outcomes) == 1 else None if outcomes else Outcome.INCONCLUSIVE
 
 
-def _since(agreeing: Sequence[Said]) -> Between | None:
-    """When the first of them saw it."""
-    known = [each.since for each in agreeing if each.since is not None]
-    return min(known, key=lambda since: since.latest, default=None)
+def _since(outcome: Outcome | None, agreeing: Sequence[Said]) -> Between | None:
+    """A place is blocked from the first of its vantage points on, and anything else once the last of them is."""
+    known = sorted((each.since for each in agreeing if each.since is not None), key=lambda since: since.latest)
+    if not known:
+        return None
+    return known[0 if outcome is Outcome.BLOCKED else -1]

@@ -80,6 +80,7 @@ def place_text(place: Place) -> str:
     known = [place.country] if place.country != "ZZ" else []
     known += [f"AS{place.asn}"] if place.asn else []
     known += [place.network] if place.network else []
+    known += ["(network unknown)"] if not place.known else []
     return safe(" ".join(known) or "unknown")
 
 

@@ -232,7 +232,7 @@ def _names(paths: list[Path]) -> list[str]:
 
 @cache
 def _methods(text: str) -> tuple[Method, ...]:
-    return tuple(Method(word) for word in msgspec.json.decode(text))
+    return msgspec.json.decode(text, type=tuple[Method, ...])
 
 
 @cache

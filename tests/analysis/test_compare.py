@@ -25,6 +25,7 @@ AGREEMENTS = {
     "one": (("oob b",), Outcome.BLOCKED, (1, 2), True),
     "one for the first time": (("ooob",), Outcome.BLOCKED, (2, 3), False),
     "two agree, since the first of them": (("obbb", "oobb"), Outcome.BLOCKED, (0, 1), True),
+    "two agree, once the last of them is free": (("oooo", "bboo"), Outcome.OK, (1, 2), True),
     "two disagree": (("obbb", "oooo"), None, None, False),
     "three disagree, two against one": (("obbb", "obbb", "oooo"), None, None, False),
     "blocked and down is no agreement": (("bbbb", "dddd"), None, None, False),

@@ -81,8 +81,8 @@ def _now(facts: Facts, shown: Markup) -> Markup:
 def _over_time(facts: Facts, scale: Scale, ask: Ask) -> Markup:
     text = (
         "A block begins with the first of two verdicts in a row that say so, or with one that proves itself, and ends "
-        "with the first of two that say otherwise. ● begin, ○ end, ▸ no end seen; pale: it may have begun or ended "
-        "anywhere there. Strokes below are verdicts: long ones say blocked."
+        "with the first of two that say otherwise. ● first seen, ○ over, ▸ no end seen; pale: it may have begun or "
+        "ended anywhere there. Strokes below are verdicts: long ones say blocked. Times are UTC."
     )
     if not facts.blocks:
         return tag("section", tag("h2", "Blocks over time"), tag("p", "No block was seen."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from probe.history import Cell, Judged, Place, Said
 from probe.model import Outcome
@@ -59,11 +60,9 @@ def heat_map(cells: Sequence[Cell], places: Sequence[Place], ask: Ask) -> Markup
 
 
 def _head(place: Place) -> Markup:
-    first = " ".join(
-        filter(None, (place.country if place.country != "ZZ" else "", f"AS{place.asn}" if place.asn else ""))
-    )
-    name = place.network or place_text(place)
-    return tag("div", tag("b", name), joined(" ", first) if first and place.network else None)
+    """The network first, then what it is by number and where."""
+    bare = replace(place, network="")
+    return tag("div", tag("b", place.network) if place.network else None, f" {place_text(bare)}")
 
 
 def _row(subject: str, known: Mapping[Place, Cell], places: Sequence[Place], ask: Ask) -> Markup:
@@ -91,6 +90,7 @@ def _cell(cell: Cell, number: int, ask: Ask) -> Markup:
         tag("span", place_text(cell.place), class_="where"),
         tag("span", f"{SIGNS[cell.outcome]} {word(cell.outcome)}", class_="word"),
         tag("span", how) if how else None,
+        tag("span", _votes(cell)) if cell.outcome is None else None,
         tag("span", f"since {since}") if since else None,
     )
     share = f"Blocked in {share_text(cell)} (95 % interval). " if cell.share is not None else ""
@@ -100,6 +100,12 @@ def _cell(cell: Cell, number: int, ask: Ask) -> Markup:
     return tag(
         "details", summary, inside, class_=" ".join(filter(None, ("cell", word(cell.outcome), sure, f"c{number}")))
     )
+
+
+def _votes(cell: Cell) -> str:
+    """How many vantage points say what."""
+    counts = Counter(said.verdict.outcome for said in cell.said)
+    return ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome])
 
 
 def _said(said: Said, cell: Cell, ask: Ask) -> Markup:

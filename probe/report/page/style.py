@@ -48,11 +48,11 @@ summary:focus-visible { outline: 3px solid var(--text); outline-offset: 1px; bor
 .cell summary span { display: block; }
 .cell .word { font-weight: 650; }
 .cell .where { font-size: .8rem; }
-details[open].cell { grid-column: 1 / -1; order: 1; }
+details[open].cell { grid-column: 1 / -1; }
 .inside { background: var(--page); color: var(--text); padding: .6rem .7rem; border-radius: 0 0 .3rem .3rem; }
 .inside h4 { margin: .5rem 0 .1rem; font-size: .95rem; overflow-wrap: anywhere; }
 .inside h4:first-child { margin-top: 0; }
-.inside p { margin: .1rem 0 .3rem; }
+.inside p { margin: .1rem 0 .3rem; max-width: none; overflow-wrap: anywhere; }
 .evidence li { padding: .3rem 0; border-top: 1px solid var(--line); display: grid; gap: 0 .8rem; }
 .evidence .id { color: var(--faint); }
 .none { border: 1px dashed var(--line); color: var(--faint); }
@@ -83,14 +83,15 @@ _WIDE = """
 .heads { display: grid; border-top: 0; align-items: end; font-size: .82rem; color: var(--faint); line-height: 1.3; }
 .heads div { overflow-wrap: anywhere; } .heads b { color: var(--text); font-weight: 600; }
 .cell:not([open]) .where { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%%); }
-.cell { position: relative; }
+.cell { position: relative; } details[open].cell { order: 1; }
 %(places)s
-.evidence li { grid-template-columns: 11rem minmax(0, 2fr) minmax(0, 1fr) minmax(0, 2fr); }
+.evidence li { grid-template-columns: 12rem minmax(0, 4fr) minmax(0, 3fr) minmax(0, 4fr); }
 dl { display: grid; grid-template-columns: 15rem 1fr; } dt, dd { margin: .15rem 0; }
 .track { display: grid; grid-template-columns: 15rem minmax(0, 1fr); column-gap: 1rem; }
 .track > .event { grid-column: 2; } .axis { margin-left: 16rem; width: calc(100%% - 16rem); }
 """
 _PAPER = """
+@page { margin: 14mm; }
 body { max-width: none; padding: 0; font-size: 10pt; }
 * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .row, .track, .cell, .event { break-inside: avoid; } h2, h3 { break-after: avoid; }

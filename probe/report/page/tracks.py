@@ -95,14 +95,14 @@ def _bar(block: Block, scale: Scale) -> Iterator[Markup]:
 
 
 def _told(block: Block) -> str:
-    begin = f"blocked ({how_text(block.methods, block.confidence)}) from {moment_text(block.begin.when.latest)}"
-    if block.end is None:
-        return f"{begin}, no end seen until {moment_text(block.last_seen)}"
-    return f"{begin} to {moment_text(block.end.when.latest)}"
+    how = how_text(block.methods, block.confidence)
+    seen = f"first seen {moment_text(block.begin.when.latest)}, last {moment_text(block.last_seen)}"
+    over = f"over by {moment_text(block.end.when.latest)}" if block.end else "no end seen"
+    return f"blocked ({how}), {seen}, {over}"
 
 
 def _event(block: Block, ask: Ask) -> Markup:
-    summary = tag("summary", f"● {_told(block)} UTC" + (" ○" if block.end else ""))
+    summary = tag("summary", _told(block))
     seen = ", ".join(dict.fromkeys(point_text(span.point, block.place) for span in block.spans))
     parts = [
         tag("p", f"Seen {counted(block.verdicts, 'time')} by {seen}."),

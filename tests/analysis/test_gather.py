@@ -1,4 +1,4 @@
-"""Rows from real files: services as their runs concluded them or as `judge` does, each once, however many files hold it."""
+"""Rows from real files: services as their runs concluded them or as `judge` does, each once whoever else holds it."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _track(blocks: Sequence[Block], rows: Sequence[Judged], scale: Scale) -> Mar
         drawn += _bar(block, scale)
     if len(rows) <= _MOST_MARKS:
         drawn += [_mark(row, scale) for row in rows if row.outcome is not Outcome.INCONCLUSIVE]
-    return tag("svg", tag("title", told), *drawn, height="30", role="img", aria_label=told)
+    return tag("svg", tag("title", told), *drawn, height="30", role="img")
 
 
 def _mark(row: Judged, scale: Scale) -> Markup:

@@ -100,11 +100,11 @@ def timeline(
             return Status.OK
         out = _console()
         for block in blocks:
-            out.print(*block_lines(block), sep="\n")
+            out.print(*block_lines(block), sep="\n", soft_wrap=True)
             for word, edge in (("begin", block.begin), ("end", block.end)):
                 for verdict in edge.verdicts if edge else ():
                     ids = [each.measurement_id for each in verdict.told_by(ask(verdict))]
-                    out.print(evidence_line(word, verdict.started_at, ids))
+                    out.print(evidence_line(word, verdict.started_at, ids), soft_wrap=True)
         if found.gathered.rows and not blocks:
             say("no block: nothing was seen blocked twice in a row, and no block proved itself")
     return Status.OK
@@ -153,6 +153,8 @@ def _write(output: Path, text: str, databases: list[Path]) -> None:
     """Puts the page there whole, or not at all."""
     if any(output.exists() and output.samefile(path) for path in databases):
         raise Refusal(f"--output {output}: is one of the databases; name another file", Status.USAGE)
+    if output.exists() and not output.is_file():
+        raise Refusal(f"--output {output}: is not a file; name one", Status.USAGE)
     try:
         with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=output.absolute().parent, delete=False) as file:
             try:

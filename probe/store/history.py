@@ -47,10 +47,7 @@ _SERVICES = f"""
         WHERE target.role IS NOT NULL
         GROUP BY measurement.run_id, target.service
     ) AS counted ON counted.run_id = judged.run_id AND counted.service = judged.service
-    WHERE judged.id = (
-        SELECT max(id) FROM service_verdict AS other
-        WHERE other.run_id = judged.run_id AND other.service = judged.service
-    )
+    WHERE judged.id IN (SELECT max(id) FROM service_verdict GROUP BY run_id, service)
 """  # noqa: S608 - literals only
 _ON_TARGET = """
     FROM measurement

@@ -205,7 +205,8 @@ def test_what_is_refused(verb: Verb, tmp_path: Path) -> None:
         (("report", path), 2, "--output"),
         (("report", "--output", path, path), 2, "is one of the databases"),
         (("report", "--output", tmp_path / "none" / "x.html", path), 1, "cannot be written: No such file or directory"),
-        (("report", "--output", tmp_path, path), 1, "cannot be written"),
+        (("report", "--output", tmp_path, path), 2, "is not a file"),
+        (("report", "--output", "/dev/null", path), 2, "is not a file"),
         (("report", "--output", tmp_path / "x.html", "--service", "bbm", path), 1, "nothing to show"),
     ]
     for words, status, said in cases:

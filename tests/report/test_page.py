@@ -136,7 +136,7 @@ def test_nothing_is_told_by_colour_alone() -> None:
     for cell in compare(WEEK, timedelta(days=7)):
         assert f"{SIGNS[cell.outcome]} {word(cell.outcome)}" in read.text
     told = "blocked (dns; confirmed), first seen 2017-05-01 01:00, last 2017-05-01 06:00, no end seen"
-    assert read.texts.count(told) == 2 * 2  # of two blocks: beside the drawing, and in its place where it cannot be seen
+    assert read.texts.count(told) == 2 * 2  # of two blocks: in the drawing, and beside it
 
 
 HOSTILE = (

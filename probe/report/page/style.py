@@ -79,7 +79,8 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--line); padding-top: .6r
 """
 _WIDE = """
 .row { grid-template-columns: 11rem repeat(%(columns)d, minmax(%(least)s, 1fr)); }
-.subject { grid-column: 1; }
+.subject { grid-column: 1; position: sticky; left: 0; z-index: 1; background: var(--page); }
+.cell .inside { position: sticky; left: 0; max-width: min(80rem, calc(100vw - 4rem)); }
 .heads { display: grid; border-top: 0; align-items: end; font-size: .82rem; color: var(--faint); line-height: 1.3; }
 .heads div { overflow-wrap: anywhere; } .heads b { color: var(--text); font-weight: 600; }
 .cell:not([open]) .where { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%%); }

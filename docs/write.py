@@ -161,7 +161,7 @@ _KINDS = {str: "text", int: "integer", float: "real", tuple: "JSON text", bytes:
 
 
 def data_dictionary() -> Iterator[str]:
-    meanings = _field_meanings("model.py") | _field_meanings("service.py")
+    meanings = _field_meanings("model.py") | _field_meanings("observation.py") | _field_meanings("service.py")
     yield "# Data dictionary"
     yield ""
     yield "Written by the program from its schema and model. Times are UTC, ISO 8601 with `Z`; durations are seconds;"

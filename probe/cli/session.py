@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from probe import __version__
 from probe.address import parse
@@ -31,7 +32,7 @@ from probe.plan import Task, plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
 from probe.report.terminal import service_line, summary, verdict_lines
-from probe.run import Pace, Runner, unless
+from probe.run import Pace, Runner, spare_the_collector, unless
 from probe.service import Need, ServiceVerdict
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
@@ -111,7 +112,14 @@ class Session:
             print(dumps(result_json(result)), flush=True)
             return
         for line in verdict_lines(result):
+            self._say(line)
+
+    def _say(self, line: Text) -> None:
+        """Prints a line. Where nobody sees its colours, rich is spared the work: it costs more than the verdict."""
+        if self.out.is_terminal:
             self.out.print(line)
+        else:
+            print(line.plain, flush=True)
 
     def concluded(self, run: Run) -> list[ServiceVerdict]:
         """What follows for those services that were measured as a whole."""
@@ -125,9 +133,9 @@ class Session:
                 print(dumps(service_verdict_json(run, verdict)), flush=True)
         elif not self.job.json:
             if self.outcomes and verdicts and not self.job.by_service:
-                self.out.print()
+                self._say(Text())
             for verdict in verdicts:
-                self.out.print(service_line(verdict))
+                self._say(service_line(verdict))
 
     def show_store(self, check: StoreCheck) -> None:
         """Prints what was found in an app store, which is no verdict."""
@@ -135,7 +143,7 @@ class Session:
             print(dumps(store_check_json(check)), flush=True)
             return
         for line in store_lines(check):
-            self.out.print(line)
+            self._say(line)
 
     def status(self) -> Status:
         """What the process exits with (contract, Exit status)."""
@@ -165,6 +173,7 @@ def carry_out(job: Job) -> Status:
     )
     try:
         with _open(job) as store:
+            spare_the_collector()
             return asyncio.run(_carry_out_until_stopped(Session(job), network, store))
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None

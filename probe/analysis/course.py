@@ -72,8 +72,7 @@ class _Going:
         self._newest = row
         if (row.outcome is Outcome.BLOCKED) != bool(self._block):
             self._waiting.append(row)
-            proven = row.confidence is Confidence.CONFIRMED
-            if len(self._waiting) >= CONSECUTIVE or (proven and not self._block):
+            if len(self._waiting) >= CONSECUTIVE or row.confidence is Confidence.CONFIRMED:
                 self._turn()
             return
         self._waiting.clear()

@@ -17,6 +17,7 @@ from probe.history import Evidence, Judged, Point
 from probe.model import Outcome, Vantage
 from probe.report.page import Facts, document
 from probe.report.page.heat_map import SIGNS, word
+from probe.report.page.markup import tag
 from probe.report.page.scale import Scale
 from tests.analysis.rows import BEGIN, HOUR, at, judged, together
 
@@ -151,6 +152,12 @@ HOSTILE = (
     "]]><!--",
 )
 UNSEEN = "a\x00b\x1b[2Jc\u202ed\u200be\ud800f\x85g"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_attributes_are_attributes(text: str) -> None:
+    read = Reader(tag("p", "x", lang=text))
+    assert (read.tags, read.attributes, read.text) == ({"p"}, [("lang", text)], "x")
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from probe import __version__
 from probe.cli import (
+    analysis,
     care,
     consenting,
     control,
@@ -56,6 +57,9 @@ app.command("run")(measuring.run)
 app.command("results")(records.results)
 app.command("explain")(records.explain)
 app.command("classify")(judging.classify)
+app.command("compare")(analysis.compare)
+app.command("timeline")(analysis.timeline)
+app.command("report")(analysis.report)
 app.command("import")(importing.import_files)
 app.command("doctor")(doctor.doctor)
 app.command("consent")(consenting.consent)

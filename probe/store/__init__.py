@@ -2,6 +2,7 @@
 
 from probe.store.care import Pruned, Stats
 from probe.store.health import Unreached
+from probe.store.history import Histories, History, Unconcluded
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
 from probe.store.queries import Filter
@@ -11,11 +12,14 @@ from probe.store.writer import Writer
 
 __all__ = [
     "Filter",
+    "Histories",
+    "History",
     "Pruned",
     "Registers",
     "Stats",
     "Store",
     "StoreError",
+    "Unconcluded",
     "Unreached",
     "Writer",
     "is_alive",

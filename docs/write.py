@@ -28,6 +28,8 @@ VERBS = (
     "check", "run", "results", "explain", "classify", "export", "import", "targets list", "targets show",
     "targets check", "targets add", "targets health", "targets update", "targets bundle", "fingerprints list",
     "fingerprints test", "control serve", "register import", "register list", "register lookup", "doctor",
+    "consent", "service install", "service status", "service remove", "db stats", "db prune",
+    "db vacuum", "db migrate",
 )  # fmt: skip
 
 
@@ -79,10 +81,10 @@ def cli() -> Iterator[str]:
     yield "Written by the program: what each verb's `--help` says."
     yield ""
     yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one"
-    yield "not ok; 2 usage; 5 bad configuration, target list or database; 75 this machine has no network, or for a"
-    yield "scheduled run none but a VPN; 1 the program itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what"
-    yield "was measured is saved. Of `doctor`: 0 this machine can measure well, 4 something is in the way, 75 it has no"
-    yield "network."
+    yield "not ok; 2 usage; 5 bad configuration, target list or database, and for a scheduled run no consent; 75 this"
+    yield "machine has no network, or for a scheduled run none but a VPN; 1 the program itself failed; 130 and 143"
+    yield "stopped by SIGINT and SIGTERM, what was measured is saved. Of `doctor`: 0 this machine can measure well, 4"
+    yield "something is in the way, 75 it has no network."
     for verb in ("", *VERBS):
         yield ""
         yield f"## `{' '.join(['probe', verb]).strip()}`"

@@ -6,6 +6,7 @@ Python's own `ipaddress.is_global` differs between the versions this program run
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -53,7 +54,11 @@ _SIX_TO_FOUR = IPv6Network("2002::/16")
 _V4: tuple[tuple[IPv4Network, str], ...] = tuple((IPv4Network(net), why) for net, why in _SPECIAL_V4)
 _V6: tuple[tuple[IPv6Network, str], ...] = tuple((IPv6Network(net), why) for net, why in _SPECIAL_V6)
 
+_MOST_REMEMBERED = 4096
+"""Texts and addresses that are not looked at again: each comes up in every question about a measurement."""
 
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def parse(text: str) -> Address | None:
     """The address that `text` spells, brackets and zone allowed, or None when it is no address."""
     try:
@@ -75,6 +80,7 @@ def embedded_v4(address: Address) -> IPv4Address | None:
     return None
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def special_use(address: Address) -> str | None:
     """What a range that is not globally reachable is for, in a few words; None for a public address.
 

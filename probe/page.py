@@ -174,7 +174,7 @@ class _Facts:
 
     def say(self, said: str) -> None:
         """Adds to the text that is shown."""
-        words = ["".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in word) for word in said.split()]
+        words = [word if word.isprintable() else _printable(word) for word in said.split()]
         self.words += words
         self._length += sum(map(len, words)) + len(words)
 
@@ -190,6 +190,10 @@ class _Facts:
         for part in _parts(tag):
             if len(self.parts) < _MOST_PARTS:
                 self.parts[part] = None
+
+
+def _printable(word: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in word)
 
 
 def pieces(page: bytes, lower: bytes) -> Iterator[bytes | Tag]:

@@ -10,11 +10,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from probe.classify import Case, Fingerprints, Ground, classify, is_ghost, is_slowed
+from probe.classify import Case, Fingerprints, Ground, classify, is_ghost, is_slowed, telling_bodies
 from probe.model import Host, Measurement, Outcome, Result, Verdict
 
 Sink = Callable[[Result, bool], Awaitable[None]]
 """Takes a result, and whether its verdict is settled."""
+
+
+@dataclass(slots=True)
+class _Judged:
+    """The verdicts on one measurement beside its controls, by how the host may be."""
+
+    here: Measurement
+    controls: tuple[Measurement, ...]
+    verdicts: dict[Host, Verdict] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +38,8 @@ class Settling:
     _giving: set[str] = field(default_factory=set)
     _settled_on: Host | None = None
     """The host as it was when all of them were last looked at."""
+    _judged: dict[str, _Judged] = field(default_factory=dict)
+    """What is known of those that are about to be given, by the id of their measurement."""
 
     def may_be_blocked(self, here: Measurement, controls: Sequence[Measurement]) -> bool:
         """Whether this may be interference, whatever the host turns out to be."""
@@ -70,15 +81,24 @@ class Settling:
                 await self.sink(replace(result, verdict=verdict), settled)
             finally:
                 self._giving.discard(key)
+                self._judged.pop(key, None)
             if settled:
                 del self._open[key]
             else:
-                kept = replace(result.measurement, bodies={}, certificates={})  # the sink has them, and they are large
-                self._open[key] = replace(result, measurement=kept)
+                # The sink has them all, and they are large; a verdict needs those by which somebody is known.
+                kept = telling_bodies(result.measurement, self.fingerprints)
+                self._open[key] = replace(result, measurement=replace(result.measurement, bodies=kept, certificates={}))
             if self.ground.host == host:
                 return
             again = False
 
     def _verdicts(self, here: Measurement, controls: Sequence[Measurement]) -> Iterator[Verdict]:
-        """As the host is known to be; then as it may still turn out to be."""
-        return (classify(here, controls, host, self.fingerprints) for host in self.ground.possible(here))
+        """As the host is known to be; then as it may still turn out to be. The same is asked several times before a
+        result is given: each answer is worked out once."""
+        judged = self._judged.get(here.id)
+        if judged is None or judged.here is not here or judged.controls != controls:
+            judged = self._judged[here.id] = _Judged(here, tuple(controls))
+        for host in self.ground.possible(here):
+            if host not in judged.verdicts:
+                judged.verdicts[host] = classify(here, controls, host, self.fingerprints)
+            yield judged.verdicts[host]

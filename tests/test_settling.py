@@ -110,3 +110,21 @@ def test_what_was_not_given_when_the_run_was_stopped_is_given_at_its_end() -> No
     story.settling.sink = never
     asyncio.run(run(story))
     assert story.given == [("done", True, "tls.verified_page")]
+
+
+def test_a_page_known_by_its_body_is_still_known_at_the_end() -> None:
+    """Most bodies need not be kept until then; the one that the verdict stands on must be."""
+    body = b"<p>Access is limited</p><script>ga('create', 'UA-42895529-7')</script>"
+    known = replace(Saw().dns(REAL).tcp(REAL).page(REAL, body).measured(HTTP, HERE), id="known")
+    elsewhere = Saw().dns("192.31.196.9").tcp("192.31.196.9").page("192.31.196.9", b"<p>Welcome</p>")
+
+    async def run(story: Story) -> None:
+        story.ground.host = replace(story.ground.host, rewritten_to=(REAL,))
+        await story.add(known)
+        await story.add(replace(elsewhere.measured(HTTP, HERE), id="elsewhere"))
+        await story.settling.finish()
+
+    story = Story()
+    asyncio.run(run(story))
+    given = [each for each in story.given if each[0] == "known"]
+    assert given == [("known", False, "http.known_block_page"), ("known", True, "http.known_block_page")]

@@ -2,13 +2,15 @@
 
 from probe.classify.classify import classify, rules_version
 from probe.classify.controls import speaks_alone
-from probe.classify.facts import Case, Hop, Layer, Path, addresses_in_doubt
+from probe.classify.facts import Case, addresses_in_doubt
 from probe.classify.fingerprint_files import FingerprintError
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.classify.ground import Ground
 from probe.classify.host import is_ghost
+from probe.classify.known import telling_bodies
 from probe.classify.location import Sweep, located, location_of
 from probe.classify.notes import NOTES
+from probe.classify.path import Hop, Layer, Path
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import clock, plain
@@ -48,5 +50,6 @@ __all__ = [
     "plain",
     "rules_version",
     "speaks_alone",
+    "telling_bodies",
     "what_would_change",
 ]

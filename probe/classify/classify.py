@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from probe.classify.facts import Case, Evidence
+from probe.classify.facts import Case
 from probe.classify.fingerprints import Fingerprints
 from probe.classify.notes import NOTES
+from probe.classify.path import Evidence
 from probe.classify.rule import Note, Rule
 from probe.classify.rules import RULES, RULES_VERSION
 from probe.classify.sentence import sentence

@@ -6,18 +6,10 @@ Law: pure. A condition about interference holds only where the control got past 
 from __future__ import annotations
 
 from probe.classify.addresses import addresses_of
-from probe.classify.facts import (
-    CERTIFICATE_FAILURES,
-    TIMEOUTS,
-    Case,
-    Evidence,
-    Hop,
-    Layer,
-    ids,
-    is_impatient,
-)
+from probe.classify.facts import Case
 from probe.classify.host import ipv6_counts, is_of_ipv6, is_out_of_time
 from probe.classify.pages import Likeness, asks_for_a_human, compare
+from probe.classify.path import CERTIFICATE_FAILURES, TIMEOUTS, Evidence, Hop, Layer, ids, is_impatient
 from probe.classify.speed import is_slowed
 from probe.failure import Failure
 from probe.model import HttpDetail, Observation, QuicDetail, Scheme, TlsDetail

@@ -6,7 +6,8 @@ Law: pure. Which controls count is decided in `weighing`, before any rule is ask
 from __future__ import annotations
 
 from probe.classify.conditions import when
-from probe.classify.facts import Case, Evidence, Path
+from probe.classify.facts import Case
+from probe.classify.path import Evidence, Path
 from probe.classify.weighing import is_near
 from probe.model import Measurement
 

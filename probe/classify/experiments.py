@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from probe.classify import conditions as c
 from probe.classify.addresses import addresses_in, addresses_of
-from probe.classify.facts import TIMEOUTS, Case, Evidence, Hop, Layer, ids, is_impatient, leaf_of
+from probe.classify.facts import Case
 from probe.classify.host import ipv6_counts, is_of_ipv6
+from probe.classify.path import TIMEOUTS, Evidence, Hop, Layer, ids, is_impatient, leaf_of
 from probe.failure import Failure
 from probe.model import Experiment, Observation, TlsDetail
 

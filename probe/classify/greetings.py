@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from probe.classify import conditions as c
-from probe.classify.facts import TIMEOUTS, Case, Evidence, Layer
+from probe.classify.facts import Case
+from probe.classify.path import TIMEOUTS, Evidence, Layer
 from probe.failure import Failure
 from probe.model import GreetingDetail, Observation
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from probe.address import parse
 from probe.classify.addresses import addresses_in
-from probe.classify.facts import CERTIFICATE_FAILURES, Hop, Path, leaf_of, same_site
 from probe.classify.host import is_of_ipv6, v4_addresses
+from probe.classify.path import CERTIFICATE_FAILURES, Hop, Path, leaf_of, same_site
 from probe.failure import Failure
 from probe.form import parse_time
 from probe.model import Host, Measurement, Observation, TcpDetail, TlsDetail

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from probe.classify.addresses import addresses_in, addresses_of
-from probe.classify.facts import Case, Evidence, Hop, Layer, ids, leaf_of
+from probe.classify.facts import Case
+from probe.classify.path import Evidence, Hop, Layer, ids, leaf_of
 from probe.classify.weighing import NO_WAY_OUT
 from probe.failure import Failure
 from probe.form import parse_time

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from probe.classify.facts import CERTIFICATE_FAILURES, Case, Evidence, Hop, Layer, Path, ids, same_site
-from probe.classify.fingerprints import Fingerprint, Scope, Sighting
+from probe.classify.facts import Case
+from probe.classify.fingerprints import Fingerprint, Fingerprints, Scope, Sighting
 from probe.classify.pages import Likeness, compare
-from probe.model import DnsDetail, DnsRecord, HttpDetail, Observation, TlsDetail
+from probe.classify.path import CERTIFICATE_FAILURES, Evidence, Hop, Layer, Path, ids, same_site
+from probe.model import DnsDetail, DnsRecord, HttpDetail, Measurement, Observation, TlsDetail
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,17 @@ def _shown(case: Case, path: Path, hop: Hop) -> Iterator[tuple[Observation, Http
         if isinstance(page, HttpDetail) and page.status is not None and (page in whole or not whole):
             for found in case.fingerprints.of_page(page, path.measurement.bodies.get(page.body_sha256 or "")):
                 yield row, page, found
+
+
+def telling_bodies(measurement: Measurement, fingerprints: Fingerprints) -> dict[str, bytes]:
+    """The bodies of a measurement in which one of the fingerprints is found: no other can matter to its verdict."""
+    pages = (row.detail for row in measurement.observations if isinstance(row.detail, HttpDetail))
+    return {
+        page.body_sha256: body
+        for page in pages
+        if page.body_sha256 is not None and (body := measurement.bodies.get(page.body_sha256)) is not None
+        if fingerprints.of_page(page, body)
+    }
 
 
 def _met_by_controls(case: Case) -> frozenset[str]:

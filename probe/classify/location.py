@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from probe.classify.conditions import CUT, UNREACHABLE
-from probe.classify.facts import TIMEOUTS, Path, is_impatient
+from probe.classify.path import TIMEOUTS, Path, is_impatient
 from probe.failure import Failure
 from probe.model import DnsDetail, Experiment, HttpDetail, Measurement, Observation, TcpDetail, TlsDetail
 

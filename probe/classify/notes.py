@@ -8,8 +8,9 @@ from __future__ import annotations
 from probe.classify import conditions as c
 from probe.classify import controls as k
 from probe.classify import host as h
-from probe.classify.facts import Case, Evidence, Layer, ids
+from probe.classify.facts import Case
 from probe.classify.networks import asns_of
+from probe.classify.path import Evidence, Layer, ids
 from probe.classify.rule import Note
 from probe.model import Method, Outcome
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from probe.classify import conditions as c
 from probe.classify.addresses import addresses_of
-from probe.classify.facts import Case, Evidence
+from probe.classify.facts import Case
 from probe.classify.networks import SHARED
+from probe.classify.path import Evidence
 from probe.model import Scheme
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from probe.classify.facts import Case, Evidence
+from probe.classify.facts import Case
+from probe.classify.path import Evidence
 from probe.model import Confidence, Method, Outcome
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from probe.classify import known
-from probe.classify.facts import Case, Layer
+from probe.classify.facts import Case
+from probe.classify.path import Layer
 from probe.failure import Failure
 from probe.model import Host, TlsDetail
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from probe.classify.facts import TIMEOUTS, Case, Evidence, ids
+from probe.classify.facts import Case
+from probe.classify.path import TIMEOUTS, Evidence, ids
 from probe.model import Experiment, HttpDetail, Observation
 
 MUCH = 16_000

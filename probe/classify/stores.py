@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from probe.classify.facts import Path
+from probe.classify.path import Path
 from probe.model import HttpDetail, Outcome, Reason, Result
 from probe.storefront import STORES, AppStore, Listing, Question, Said, StoreCheck
 

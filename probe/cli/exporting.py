@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -20,11 +21,12 @@ from probe.cli.errors import Refusal, Status, say
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from probe.exports import About
+    from probe.exports import About, Seen
     from probe.redaction import Redactor
-    from probe.store import Dataset, Filter
+    from probe.store import Dataset, Filter, Store
 
 _LICENCE = "CC-BY-4.0"
+_ON_ITS_WAY = timedelta(hours=1)
 
 
 def export_dataset(
@@ -70,6 +72,7 @@ def export_dataset(
             with store.dataset(wanted, by_day=FORMATS[form].by_day) as dataset:
                 redacted = Redacted(dataset, _redactor(redact or [], dataset), bodies=bodies)
                 export(redacted, output, about, seen, signing)
+            _remember(store, wanted, seen, form)
         except (ExportError, StoreError) as error:
             raise Refusal(str(error), Status.FAILED) from None
     say(f"{output}: {seen.measurements} measurements, from {seen.first} to {seen.last}")
@@ -108,6 +111,23 @@ def _wanted(
     )
     given = {"service": service, "country": wanted.country, "outcome": outcome, "since": since, "until": until}
     return wanted, replace(about, filters={name: text for name, text in given.items() if text is not None})
+
+
+def _remember(store: Store, wanted: Filter, seen: Seen, form: str) -> None:
+    """Records up to which moment nothing is missing in the exports there are, so that it may be pruned. What was begun
+    within the last hour may still be on its way into the database."""
+    from dataclasses import replace
+
+    from probe.form import parse_time
+    from probe.store import Filter
+
+    before = store.exported_until()
+    is_whole = replace(wanted, since=None, until=None) == Filter() and form != "ooni"
+    follows = wanted.since is None or (before is not None and wanted.since <= before)
+    if is_whole and follows and seen.last is not None:
+        until = parse_time(seen.last) - _ON_ITS_WAY
+        if before is None or until > before:
+            store.mark_exported(until)
 
 
 def _redactor(named: list[str], dataset: Dataset) -> Redactor:

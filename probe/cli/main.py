@@ -12,7 +12,22 @@ import typer
 from typer.exceptions import TyperException
 
 from probe import __version__
-from probe.cli import control, doctor, exporting, fingerprints, importing, judging, lists, measuring, records, registers
+from probe.cli import (
+    analysis,
+    care,
+    consenting,
+    control,
+    doctor,
+    exporting,
+    fingerprints,
+    importing,
+    judging,
+    lists,
+    measuring,
+    records,
+    registers,
+    service,
+)
 from probe.cli.errors import Refusal, Status
 
 app = typer.Typer(
@@ -44,12 +59,18 @@ app.command("results")(records.results)
 app.command("explain")(records.explain)
 app.command("classify")(judging.classify)
 app.command("export")(exporting.export_dataset)
+app.command("compare")(analysis.compare)
+app.command("timeline")(analysis.timeline)
+app.command("report")(analysis.report)
 app.command("import")(importing.import_files)
 app.command("doctor")(doctor.doctor)
+app.command("consent")(consenting.consent)
 app.add_typer(lists.app, name="targets")
 app.add_typer(fingerprints.app, name="fingerprints")
 app.add_typer(control.app, name="control")
 app.add_typer(registers.app, name="register")
+app.add_typer(service.app, name="service")
+app.add_typer(care.app, name="db")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from probe.cli.app_stores import StoresJob
-    from probe.cli.session import Job
+    from probe.cli.job import Job
     from probe.cli.settings import Config
     from probe.model import Service, Target
     from probe.run import Pace
@@ -141,9 +141,23 @@ def run(
     scheduled: Annotated[
         bool,
         typer.Option(
-            "--scheduled", help="A timer starts it: measure nothing where the way out is a VPN. systemd implies it."
+            "--scheduled",
+            help="A timer starts it: measure nothing without `probe consent`, nor where the way out is a VPN. A run"
+            " that systemd starts looks at the VPN in any case.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List every host, port and address that would be contacted; send nothing.")
+    ] = False,
+    metrics: Annotated[
+        Path | None,
+        typer.Option(
+            "--metrics",
+            envvar="PROBE_METRICS",
+            help="Afterwards write what became of the run into this file, for Prometheus' node_exporter.",
+            show_default=False,
+        ),
+    ] = None,
     allow_vpn: Annotated[
         bool | None,
         typer.Option(
@@ -168,11 +182,15 @@ def run(
     """Measure whole target lists, and record what was found."""
     from dataclasses import replace
 
+    from probe.cli.consenting import require_consent
+    from probe.cli.contacts import show_contacts
     from probe.cli.session import carry_out
     from probe.cli.settings import database, is_scheduled, load_config
     from probe.cli.sources import sources
     from probe.run import Pace
 
+    if scheduled and not dry_run:
+        require_consent()
     files = load_config(config)
     chosen = sources(targets, files.config)
     lists = chosen.of_services(service or [])
@@ -201,8 +219,10 @@ def run(
         recorded=chosen.settings,
         resume=resume,
     )
+    if dry_run:
+        return show_contacts(job)
     allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
-    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed)))
+    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics))
 
 
 def _job(
@@ -227,7 +247,7 @@ def _job(
     resume: bool = False,
 ) -> Job:
     from probe.cli import settings
-    from probe.cli.session import Job
+    from probe.cli.job import Job
     from probe.steps.network import Timeouts
 
     seconds = timeout or config.timeout

@@ -6,36 +6,38 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from probe import __version__
 from probe.address import parse
-from probe.classify import Fingerprints, Ground, classify, judge, rules_version
-from probe.cli.app_stores import StoresJob, ask_stores
+from probe.classify import Ground, classify, judge, rules_version
+from probe.cli.app_stores import ask_stores
 from probe.cli.errors import Refusal, Status
+from probe.cli.job import Job
+from probe.cli.metrics import Tally
 from probe.cli.recorder import Recorder
 from probe.control import clients_of
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
-from probe.model import Host, Measurement, Outcome, Result, Run, Target, Vantage, Verdict
-from probe.networks import Networks, NetworksError
+from probe.model import Host, Measurement, Outcome, Result, Run, Target, Verdict
+from probe.networks import NetworksError
 from probe.plan import Task, plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
 from probe.report.terminal import service_line, summary, verdict_lines
-from probe.run import Pace, Runner, unless
-from probe.service import Need, ServiceVerdict
+from probe.run import Runner, spare_the_collector, unless
+from probe.service import ServiceVerdict
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
-from probe.steps.network import Network, Resolver, SecureResolver, Timeouts
+from probe.steps.network import Network
 from probe.store import Store, StoreError, Writer, process_token
 from probe.storefront import StoreCheck
 
@@ -49,43 +51,6 @@ _ON_VPN = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is to be measured, how, and where it goes."""
-
-    command: str
-    targets: tuple[Target, ...]
-    services: tuple[Need, ...]
-    """The services among them that are measured as a whole."""
-    vantage: Vantage
-    controls: tuple[str, ...]
-    resolvers: tuple[Resolver, ...]
-    secure_resolver: SecureResolver | None
-    """Asked over HTTPS in follow-ups; `None`: nobody is."""
-    fingerprints: Fingerprints
-    networks: Networks
-    timeouts: Timeouts
-    pace: Pace
-    jitter: float
-    database: Path | None
-    """`None`: nothing is recorded."""
-    json: bool
-    by_service: bool = False
-    """Verdicts on services are printed in place of those on targets; for people, after them otherwise."""
-    locate: bool = False
-    """Find out where on the path a block sits."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """What else the run records of how it was asked for."""
-    resume: bool = False
-    """Go on with the last run that was killed, instead of a new one."""
-    scheduled: bool = False
-    """Nobody is there: a timer started it."""
-    allow_vpn: bool = False
-    """Measure all the same where the way out is a VPN."""
-    stores: StoresJob | None = None
-    """The app stores are asked about these apps, when the targets are measured; `None`: no store is."""
-
-
 @dataclass(slots=True)
 class Session:
     """A job while it is carried out: what it has told so far, and who stopped it."""
@@ -94,6 +59,7 @@ class Session:
     outcomes: list[Outcome] = field(default_factory=list)
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
     """Of the whole run, what a killed process had measured of it too."""
+    tally: Tally = field(default_factory=Tally)
     stopped_by: signal.Signals | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
@@ -111,7 +77,14 @@ class Session:
             print(dumps(result_json(result)), flush=True)
             return
         for line in verdict_lines(result):
+            self._say(line)
+
+    def _say(self, line: Text) -> None:
+        """Prints a line. Where nobody sees its colours, rich is spared the work: it costs more than the verdict."""
+        if self.out.is_terminal:
             self.out.print(line)
+        else:
+            print(line.plain, flush=True)
 
     def concluded(self, run: Run) -> list[ServiceVerdict]:
         """What follows for those services that were measured as a whole."""
@@ -125,9 +98,9 @@ class Session:
                 print(dumps(service_verdict_json(run, verdict)), flush=True)
         elif not self.job.json:
             if self.outcomes and verdicts and not self.job.by_service:
-                self.out.print()
+                self._say(Text())
             for verdict in verdicts:
-                self.out.print(service_line(verdict))
+                self._say(service_line(verdict))
 
     def show_store(self, check: StoreCheck) -> None:
         """Prints what was found in an app store, which is no verdict."""
@@ -135,7 +108,7 @@ class Session:
             print(dumps(store_check_json(check)), flush=True)
             return
         for line in store_lines(check):
-            self.out.print(line)
+            self._say(line)
 
     def status(self) -> Status:
         """What the process exits with (contract, Exit status)."""
@@ -165,7 +138,12 @@ def carry_out(job: Job) -> Status:
     )
     try:
         with _open(job) as store:
-            return asyncio.run(_carry_out_until_stopped(Session(job), network, store))
+            spare_the_collector()
+            session = Session(job)
+            status = asyncio.run(_carry_out_until_stopped(session, network, store))
+            if job.metrics is not None:
+                session.tally.write(job.metrics, store, status)
+            return status
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None
     except NetworksError as error:
@@ -204,6 +182,7 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     if run is None:
         session.err.print("There is no run to resume: every run in this database was finished.")
         return Status.OK
+    session.tally.run = run
     if not host.online:
         return _tell_offline(session, run)
     if job.scheduled and host.vpn is not None and not job.allow_vpn:
@@ -215,6 +194,7 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     if done and store is not None:
         session.judged += store.judged(run.id)
     finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store)
+    session.tally.complete = finished
     _conclude(session, run, store)
     if finished and store is not None:
         store.finish_run(run.id, datetime.now(UTC))
@@ -280,12 +260,13 @@ class Desk:
         self._waiting.discard(key)
         if self.recorder is not None:
             self.recorder.forget(result)
+        self.session.tally.take(result)
         self.session.show(result)
 
 
 def _conclude(session: Session, run: Run, store: Store | None) -> None:
     """Records and prints the verdicts on whole services."""
-    verdicts = session.concluded(run)
+    session.tally.services = verdicts = session.concluded(run)
     if store is not None:
         store.add_service_verdicts(verdicts)
     session.show_services(run, verdicts)

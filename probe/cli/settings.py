@@ -27,6 +27,9 @@ from probe.steps.network import Resolver, SecureResolver
 _CHECKOUT = Path(__file__).parents[2]
 _LONGEST = 1 << 20
 
+SYSTEM_STATE = Path("/var/lib/probe")
+"""Where the service of the whole machine keeps its database and its consent (StateDirectory of `probe.service`)."""
+
 LEAST_TIMEOUT, MOST_TIMEOUT = 0.1, 300.0
 LEAST_RATE = 0.01
 
@@ -125,6 +128,11 @@ def database(flag: Path | None, config: Config) -> Path:
 def installed_lists() -> Path:
     """The folder of the target lists that `probe targets update` installs."""
     return _data() / "targets"
+
+
+def consent_folder(*, system: bool = False) -> Path:
+    """Where the agreement to scheduled runs is kept: with the service's state, else with the user's data."""
+    return SYSTEM_STATE if system else _data()
 
 
 def _data() -> Path:

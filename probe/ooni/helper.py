@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from probe.address import parse
-from probe.classify.facts import same_site
 from probe.classify.pages import Likeness, compare
+from probe.classify.path import same_site
 from probe.failure import Failure
 from probe.model import DnsDetail, HttpDetail, Measurement, Scheme, Target, TcpDetail, TlsDetail, Vantage
 from probe.ooni.form import Helper, HelperPage, HelperPlace

@@ -76,7 +76,10 @@ class Listener:
         assert self.sock is not None
         limit = self.attempt.hop_limit
         if limit is not None:
-            self.router = hop_limit.expired_at(self.sock, limit) or self.router
+            report = hop_limit.reported(self.sock, limit)
+            self.router = report.router or self.router
+            if report.error is not None and not self.first.done():
+                self.first.set_exception(report.error)
         try:
             data = self.sock.recv(_LARGEST)
         except (BlockingIOError, InterruptedError):

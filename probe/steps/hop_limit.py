@@ -6,9 +6,11 @@ as far as it does not tell where the vantage point is (`recorded`).
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
 from probe.address import Address, parse, special_use
@@ -49,21 +51,39 @@ def lift(sock: socket.socket) -> None:
     sock.setsockopt(level, limit, _USUAL)
 
 
-def expired_at(sock: socket.socket, hops: int) -> str | None:
-    """The router that reported a packet of this socket as expired, as it is recorded; None where none has.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What ICMP said of a socket's packets."""
 
-    Takes the reports that wait off the socket. Linux keeps them for datagrams, and since 5.8 for connections that are
-    being made; of one that is open it only makes the next read fail with EHOSTUNREACH.
+    router: str | None = None
+    """Who reported that one had expired, as it is recorded."""
+    error: OSError | None = None
+    """What else was reported: a refusal, or that there is no way."""
+
+
+def reported(sock: socket.socket, hops: int) -> Report:
+    """Takes the reports that wait off the socket: reading them also takes away the error that a read would meet.
+
+    Linux keeps them for datagrams, and since 5.8 for connections that are being made; of one that is open it only
+    makes the next read fail with EHOSTUNREACH.
     """
-    found: Address | None = None
+    router: Address | None = None
+    error: OSError | None = None
     for _ in range(_MOST_REPORTS):
         try:
             _, reports, _, _ = sock.recvmsg(1, _LARGEST, socket.MSG_ERRQUEUE)
         except OSError:  # none is left
             break
-        found = next((router for *_, data in reports if (router := _reporter(data)) is not None), found)
-    own = parse(sock.getsockname()[0]) if found is not None else None
-    return recorded(found, own, hops) if found is not None and own is not None else None
+        for *_, data in reports:
+            expired = _reporter(data)
+            router, error = expired or router, (error if expired is not None else _error(data) or error)
+    own = parse(sock.getsockname()[0]) if router is not None else None
+    return Report(router=recorded(router, own, hops) if router is not None and own is not None else None, error=error)
+
+
+def _error(data: bytes) -> OSError | None:
+    number = _REPORT.unpack_from(data)[0] if len(data) >= _REPORT.size else 0
+    return OSError(number, os.strerror(number)) if number else None
 
 
 def _reporter(data: bytes) -> Address | None:

@@ -32,7 +32,7 @@ async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
         finally:
             if stream is None:
                 if attempt.hop_limit is not None:
-                    current.router = hop_limit.expired_at(sock, attempt.hop_limit)
+                    current.router = hop_limit.reported(sock, attempt.hop_limit).router
                 sock.close()
     return stream
 

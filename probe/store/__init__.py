@@ -1,7 +1,9 @@
 """The database: the only room that knows SQL."""
 
+from probe.store.care import Pruned, Stats
 from probe.store.datasets import Dataset, other_database
 from probe.store.health import Unreached
+from probe.store.history import Histories, History, Unconcluded
 from probe.store.merging import Merged, MergeError, Source
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
@@ -13,12 +15,17 @@ from probe.store.writer import Writer
 __all__ = [
     "Dataset",
     "Filter",
+    "Histories",
+    "History",
     "MergeError",
     "Merged",
+    "Pruned",
     "Registers",
     "Source",
+    "Stats",
     "Store",
     "StoreError",
+    "Unconcluded",
     "Unreached",
     "Writer",
     "is_alive",

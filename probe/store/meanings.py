@@ -13,7 +13,7 @@ from pathlib import Path
 from probe.model import DETAILS
 from probe.store.schema import TABLES
 
-_SOURCES = ("host.py", "register.py", "storefront.py", "model.py", "service.py")
+_SOURCES = ("host.py", "register.py", "storefront.py", "model.py", "observation.py", "service.py")
 
 # The record of the model that each table holds.
 _RECORDS: dict[str, tuple[str, ...]] = {
@@ -54,6 +54,9 @@ _OF_THE_STORE: dict[str, str] = {
     "body.sha256": "of the decoded body as far as it was read; `observation.body_sha256` names it",
     "body.length": "bytes, before compression",
     "body.compressed": "the body, as zlib writes it (RFC 1950)",
+    "mark.name": "`exported_until`: measurements begun before that moment are in an export, so `probe db prune` may"
+    " remove them",
+    "mark.value": "a moment, UTC",
     "certificate.sha256": "of the certificate; `observation.certificates` names it",
     "certificate.der": "the certificate, DER",
     "store_measurement.title": "a label: target and time",

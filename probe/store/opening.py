@@ -6,6 +6,7 @@ writing only when it is ours or empty.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import time
@@ -49,6 +50,14 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         connection.row_factory = sqlite3.Row
         connection.execute("BEGIN")
         yield connection
+
+
+def schema_of(path: Path) -> int:
+    """The number of the schema of a file that is ours, 0 for an empty one; the file is left as it is."""
+    with told_plainly(path):
+        examine(path, create=False)
+        with closing(_read_only(path)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def examine(path: Path, *, create: bool) -> None:
@@ -99,8 +108,35 @@ def _examine_inside(path: Path, *, ours: bool) -> None:
         raise refuse(path, reason, "update the program, or name another file with --db")
 
 
+@contextmanager
+def looking(path: Path) -> Iterator[sqlite3.Connection]:
+    """The same, for a file of anybody's: nothing that SQLite needs meanwhile is left beside it. A connection without
+    the right to write cannot clear away, so this one has the right and never makes use of it, unless there is work of
+    another's to be finished first."""
+    with told_plainly(path):
+        examine(path, create=False)
+        begun = any(other.exists() and other.stat().st_size for other in _beside(path))
+        clears = not begun and os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
+        with closing(_connect(path, "mode=rw") if clears else _read_only(path)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.row_factory = sqlite3.Row
+            connection.execute("BEGIN")
+            yield connection
+
+
 def _read_only(path: Path) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    """Where nothing can be written beside the file, and nobody does, SQLite is told not to try."""
+    fixed = not os.access(path.absolute().parent, os.W_OK) and not any(other.exists() for other in _beside(path))
+    return _connect(path, "mode=ro&immutable=1" if fixed else "mode=ro")
+
+
+def _beside(path: Path) -> tuple[Path, Path]:
+    """Where SQLite keeps what is not in the file yet, or must be taken back."""
+    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-journal")
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{how}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
 
 

@@ -159,6 +159,20 @@ def service_verdicts(connection: sqlite3.Connection, wanted: Filter) -> Iterator
         yield runs[row["run_id"]], rows.service_verdict_from_row(row)
 
 
+def last_success(connection: sqlite3.Connection) -> dict[str, datetime]:
+    """When the newest run began in which each service was `ok`, by the newest verdict on it in that run."""
+    sql = """
+        SELECT service_verdict.service, max(run.started_at) AS at
+        FROM service_verdict JOIN run ON run.id = service_verdict.run_id
+        WHERE service_verdict.outcome = 'ok' AND service_verdict.id = (
+            SELECT max(id) FROM service_verdict AS other
+            WHERE other.run_id = service_verdict.run_id AND other.service = service_verdict.service
+        )
+        GROUP BY service_verdict.service
+    """
+    return {row["service"]: parse_time(row["at"]) for row in connection.execute(sql)}
+
+
 def runs(connection: sqlite3.Connection) -> Iterator[Run]:
     """Every run, oldest first."""
     for row in connection.execute("SELECT * FROM run ORDER BY started_at, id"):

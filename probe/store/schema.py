@@ -215,6 +215,7 @@ TABLES: Mapping[str, Table] = {
         foreign_keys=(("run_id", "run", "id"), ("source_id", "source", "id")),
         indexes=(("source_id",),),
     ),
+    "mark": Table(columns={"name": str, "value": str}, pk="name"),
     "store_measurement": _measurement(of_a_run=True),
     "store_observation": _observation("store_measurement"),
     "listing": Table(

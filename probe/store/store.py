@@ -22,12 +22,13 @@ from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
 from probe.register import Entry, Keys, Register
 from probe.service import ServiceVerdict
-from probe.store import health, queries, rows
+from probe.store import care, health, queries, rows
+from probe.store.care import Pruned, Stats
 from probe.store.datasets import Dataset
 from probe.store.health import Unreached
 from probe.store.merging import Merged, Source, Tables, merge
-from probe.store.migrations import transaction
-from probe.store.opening import open_database, reading
+from probe.store.migrations import SCHEMA_VERSION, transaction
+from probe.store.opening import open_database, reading, schema_of
 from probe.store.problem import StoreError, refuse, told_plainly
 from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
@@ -51,6 +52,13 @@ class Store:
         Raises StoreError, having changed nothing, for what is no database of this program or cannot be used.
         """
         return cls(path, open_database(path, create=create))
+
+    @classmethod
+    def migrate(cls, path: Path) -> tuple[int, int]:
+        """Brings a file to today's schema; from which, to which. Raises StoreError as `open` does."""
+        before = schema_of(path)
+        cls.open(path, create=False).close()
+        return before, SCHEMA_VERSION
 
     def __enter__(self) -> Self:
         return self
@@ -110,6 +118,8 @@ class Store:
                         },
                     )
             _add_verdicts(db, [result.verdict for result in results])
+            if results:
+                care.note_older(db, min(result.measurement.started_at for result in results))
 
     def add_store_check(self, check: StoreCheck) -> None:
         """Records what an app store was asked, with every step, and what follows."""
@@ -185,6 +195,11 @@ class Store:
         with reading(self.path) as connection:
             yield from queries.service_verdicts(connection, wanted)
 
+    def last_success(self) -> dict[str, datetime]:
+        """By service, when the newest run began in which it worked."""
+        with reading(self.path) as connection:
+            return queries.last_success(connection)
+
     def unfinished_run(self) -> Run | None:
         """The newest run of `probe run` that was stopped or killed before its end; those that go on are not meant."""
         with reading(self.path) as connection:
@@ -213,6 +228,30 @@ class Store:
     def registers(self) -> Registers:
         """The registers, to be entered and looked into."""
         return Registers(self.path)
+
+    def stats(self) -> Stats:
+        """How large the file is, and what is in it."""
+        return care.stats(self.path)
+
+    def exported_until(self) -> datetime | None:
+        """What began before this moment is in an export; None when nothing is."""
+        with reading(self.path) as connection:
+            return care.exported_until(connection)
+
+    def mark_exported(self, until: datetime) -> None:
+        """Records that everything begun before this moment is in an export, and so may be pruned."""
+        with self._writing() as db:
+            care.mark_exported(db, until)
+
+    def prune(self, before: datetime, bodies_before: datetime, *, unexported: bool = False) -> Pruned:
+        """Removes the measurements begun before a moment, and the bodies of those begun before another: those that were
+        exported, or all where `unexported`. Raises StoreError while a run goes on, and where nothing was exported."""
+        return care.prune(self.path, self._writing, before, bodies_before, unexported=unexported)
+
+    def vacuum(self) -> None:
+        """Gives the room of what was removed back to the disk. Takes as much room again while it works."""
+        with self._lock, told_plainly(self.path):
+            care.vacuum(self._db)
 
     def merge(self, source: Source, tables: Tables) -> Merged:
         """Adds what another database or a dataset has and this one lacks: all of it, or nothing and a MergeError."""

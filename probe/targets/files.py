@@ -10,8 +10,9 @@ import os
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Puts this content in the place of what is there, which keeps its permissions. Raises OSError."""
+def replace_file(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Puts this content in the place of what is there, which keeps its permissions; a new file has those of `mode`,
+    whatever the process masks. Raises OSError."""
     place = path.resolve()  # what a link leads to, not the link
     new = place.with_name(f".{place.name}.{os.getpid()}.new")
     try:
@@ -20,6 +21,8 @@ def replace_file(path: Path, content: bytes) -> None:
             file.flush()
             if place.exists():
                 os.fchmod(file.fileno(), place.stat().st_mode & 0o7777)
+            elif mode is not None:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         new.replace(place)
     except BaseException:

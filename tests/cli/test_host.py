@@ -7,11 +7,13 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from probe.consent import agree
 from tests.cli.alone import ask
 from tests.cli.lists import write_list
 from tests.lab.lab import Finished, Running, World
@@ -187,6 +189,7 @@ def test_no_more_than_one_question_about_a_name_that_cannot_exist(guarded: World
 
 def run_scheduled(world: World, database: Path, *words: str, **env: str) -> Finished:
     path = write_list(world.home / "free.toml", ["https://free.example/"])
+    agree(world.home / "data" / "probe", "probe", datetime.now(UTC))
     options = ("--targets", str(path), "--control", CONTROL_URL, "--timeout", "2", "--json", "--db", str(database))
     return probe(world, "run", *options, *words, **env)
 

@@ -322,7 +322,7 @@ def test_what_is_refused_takes_nothing_else_with_it(
 
 
 def test_every_table_is_merged() -> None:
-    apart = {"register", "register_entry", "register_key", "source", "run_source"}
+    apart = {"register", "register_entry", "register_key", "source", "run_source", "mark"}
     assert set(DATASET_TABLES) == set(TABLES) - apart
 
 

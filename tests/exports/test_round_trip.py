@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 import sqlite3
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +213,29 @@ def test_an_empty_folder_will_do(db: Path, tmp_path: Path) -> None:
     export(db, tmp_path / "out")
     assert (tmp_path / "out" / "SHA256SUMS").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_is_in_an_export_may_be_pruned(db: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.sqlite"
+    shutil.copy(db, mine)
+    with Store.open(mine) as store:
+        last = max(r.measurement.started_at for r in store.results(Filter()))
+
+    def until() -> datetime | None:
+        with Store.open(mine) as store:
+            return store.exported_until()
+
+    narrowed: tuple[tuple[str, dict[str, str]], ...] = (
+        ("csv", {"service": "line"}),
+        ("csv", {"outcome": "ok"}),
+        ("csv", {"since": "2026-11-25"}),
+        ("ooni", {}),
+    )
+    for number, (form, options) in enumerate(narrowed):
+        before = until()
+        export(mine, tmp_path / str(number), form, **options)
+        assert until() == before
+    export(mine, tmp_path / "whole", "csv")
+    assert until() == last - timedelta(hours=1)
+    export(mine, tmp_path / "less", "csv", until="2026-11-25")
+    assert until() == last - timedelta(hours=1)

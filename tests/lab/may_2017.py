@@ -17,7 +17,9 @@ DAYS: Mapping[str, tuple[str, ...]] = {
     "2017-05-01": (),
     "2017-05-02": ("bbm", "line"),
     "2017-05-04": ("bbm", "line", "wechat"),
+    "2017-05-05": ("bbm", "line", "wechat"),
     "2017-05-11": ("bbm", "line"),
+    "2017-05-12": ("bbm", "line"),
 }
 """Which services stand in the register from each day on."""
 

@@ -88,8 +88,9 @@ def make_host(name: str, resolv_conf: Path) -> Host:
             Path(f"/proc/sys/net/ipv6/conf/default/{key}").write_text(value)
         for each in ("all", "default"):  # an answer may come by another link than the question went
             Path(f"/proc/sys/net/ipv4/conf/{each}/rp_filter").write_text("0")
-        for limit in ("ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"):  # else a busy host refuses silently
-            Path(f"/proc/sys/net/{limit}").write_text("0")
+        # No kind of ICMP is limited in its rate (255: one that nobody sends): a busy host refuses as often as it must.
+        for family, kinds in (("ipv4/icmp_ratemask", "0"), ("ipv6/icmp/ratemask", "255")):
+            Path(f"/proc/sys/net/{family}").write_text(kinds)
         routes = IPRoute()
         routes.link("set", index=1, state="up")
     return Host(name=name, net=net, mounts=mounts, routes=routes)

@@ -18,6 +18,7 @@ from probe.targets import shipped_dir
 from tests.lab.spec import (
     Answer,
     Certificate,
+    Drop,
     HostHeader,
     Lie,
     Name,
@@ -27,6 +28,7 @@ from tests.lab.spec import (
     Site,
     Sni,
     Spec,
+    Speech,
     To,
 )
 
@@ -95,7 +97,7 @@ class Country:
 
 def method(target: Target) -> str:
     """What a block of this target at its deepest layer is called."""
-    return {Scheme.DNS: "dns", Scheme.TCP: "tcp", Scheme.HTTP: "http"}.get(target.scheme, "tls")
+    return {Scheme.DNS: "dns", Scheme.TCP: "tcp", Scheme.UDP: "tcp", Scheme.HTTP: "http"}.get(target.scheme, "tls")
 
 
 def _network(address: str) -> str:
@@ -112,13 +114,16 @@ def _place(endpoint: Endpoint, number: int, free: Iterator[str]) -> str:
 def _site(target: Target, address: str) -> Site:
     assert target.port is not None, "only dns:// has none"
     certificate = Certificate.OWN_ROOT if target.roots else Certificate.GOOD
+    speech = Speech(target.speaks.value) if target.speaks is not None else None
     return Site(
         name=target.host,
         addresses=(address,),
         port=target.port,
         certificate=certificate if target.scheme in SECURE else None,
         page=Page(status=404, title=f"This is {target.service}", headers=(("X-Service", target.service or ""),)),
-        silent=target.scheme is Scheme.TCP,
+        speech=speech,
+        datagrams=target.scheme is Scheme.UDP,
+        silent=target.scheme is Scheme.TCP and speech is None,
     )
 
 
@@ -131,4 +136,6 @@ def _rule(target: Target, address: str) -> Rule:
         return Rule(when=Sni(name=target.host, address=address), do=Reset())
     if target.scheme is Scheme.HTTP:
         return Rule(when=HostHeader(name=target.host), do=Reset())
+    if target.scheme is Scheme.UDP:
+        return Rule(when=To(addresses=(address,), port=target.port, protocol="udp"), do=Drop())
     return Rule(when=To(addresses=(address,), port=target.port), do=Reset())

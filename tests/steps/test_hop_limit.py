@@ -105,3 +105,17 @@ def test_a_limited_question_is_asked_over_udp_only(attempt: Attempt) -> None:
     asyncio.run(go())
     (row,) = attempt.journal.observations()
     assert (row.hop_limit, getattr(row.detail, "transport", None)) == (1, "udp")
+
+
+@pytest.mark.parametrize("hops", [1, None])
+def test_a_refused_question_is_refused_with_a_limit_too(attempt: Attempt, hops: int | None) -> None:
+    """The refusal waits among the reports by then, where it must not be taken for one of a router, nor be lost."""
+
+    async def go() -> None:
+        listening, nobody = dns.Listening(), Resolver("127.0.0.1", closed_port())
+        await dns.query(replace(attempt, hop_limit=hops), nobody, "a.example", "A", listening, 1)
+        await listening.finish(0)
+
+    asyncio.run(go())
+    (row,) = attempt.journal.observations()
+    assert (row.hop_limit, row.router, row.failure) == (hops, None, Failure.CONNECTION_REFUSED)

@@ -193,6 +193,11 @@ CREATE TABLE "listing_question" (
    CHECK (said IN ('listed', 'not_listed', 'unclear'))
 );
 
+CREATE TABLE "mark" (
+   "name" TEXT PRIMARY KEY NOT NULL,
+   "value" TEXT NOT NULL
+);
+
 CREATE TABLE "measurement" (
    "id" TEXT PRIMARY KEY NOT NULL,
    "title" TEXT NOT NULL,

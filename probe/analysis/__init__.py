@@ -1,0 +1,24 @@
+"""Verdicts over time and places, as pure functions over narrow rows: who sees what, and since when."""
+
+from probe.analysis.compare import compare
+from probe.analysis.course import CONSECUTIVE, Course, course
+from probe.analysis.gather import Gathered, gather
+from probe.analysis.lines import block_json, cell_json
+from probe.analysis.places import By, by_place
+from probe.analysis.share import wilson
+from probe.analysis.timeline import timeline
+
+__all__ = [
+    "CONSECUTIVE",
+    "By",
+    "Course",
+    "Gathered",
+    "block_json",
+    "by_place",
+    "cell_json",
+    "compare",
+    "course",
+    "gather",
+    "timeline",
+    "wilson",
+]

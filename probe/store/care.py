@@ -187,7 +187,7 @@ _SWEEPS = (
         table="run",
         which=_OLD.format("run")
         + "".join(_UNLESS.format("run", each, "run_id") for each in ("measurement", "store_measurement", "listing")),
-        children=(("service_verdict", f"run_id {_OURS}"),),
+        children=(("service_verdict", f"run_id {_OURS}"), ("run_source", f"run_id {_OURS}")),
     ),
 )
 

@@ -21,6 +21,7 @@ from sqlite_utils import Database
 from probe.form import parse_time, time_text
 from probe.model import Vantage
 from probe.store import rows
+from probe.store.care import note_older
 from probe.store.datasets import DATASET_TABLES
 from probe.store.schema import TABLES, unique_key
 
@@ -244,6 +245,7 @@ class _Merging:
         }
         self._insert(table, columns)
         self.db.conn.execute("INSERT INTO merged VALUES (?, ?)", (table, row["id"]))
+        note_older(self.db, parse_time(started_at))
         return True
 
     def _observed(self, table: str, row: Row) -> None:

@@ -239,3 +239,22 @@ def test_what_is_in_an_export_may_be_pruned(db: Path, tmp_path: Path) -> None:
     assert until() == last - timedelta(hours=1)
     export(mine, tmp_path / "less", "csv", until="2026-11-25")
     assert until() == last - timedelta(hours=1)
+
+
+def test_what_was_imported_since_is_not_pruned_unexported(db: Path, tmp_path: Path) -> None:
+    mine, theirs = tmp_path / "mine.sqlite", tmp_path / "theirs.sqlite"
+    shutil.copy(db, mine)
+    export(mine, tmp_path / "whole", "csv")
+    early = a_run("early", started_at=a_run().started_at - timedelta(days=9))
+    with Store.open(theirs) as store:
+        store.begin_run(early)
+        store.add([a_result("early-1", run_id="early", minutes=-12_000, controls=[])])
+        store.finish_run("early", early.started_at)
+    assert import_files([theirs], db=mine) == Status.OK
+    later = a_run().started_at + timedelta(days=30)
+    with Store.open(mine) as store:
+        store.finish_run("run-2", later)
+        assert store.prune(later, later).rows == {}
+        assert store.prune(later, later, unexported=True).rows["measurement"] == 7
+        assert list(store.runs()) == []
+    assert rows_of(mine, "run_source") == []

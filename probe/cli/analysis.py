@@ -183,6 +183,10 @@ def _open(
     try:
         with Histories(paths) as histories:
             gathered = gather(histories.all, targets=targets, subject=subject)
+            if not gathered.rows and kind == "service" and subject is None:
+                gathered, kind = gather(histories.all, targets=True), "target"
+                if gathered.rows:
+                    say("no verdict on any service is recorded: here is each target for itself (--targets)")
             _remark(gathered, kind, subject)
             yield _Open(histories=histories, gathered=gathered, kind=kind)
     except StoreError as error:
@@ -192,9 +196,9 @@ def _open(
 def _remark(gathered: Gathered, kind: str, subject: str | None) -> None:
     """What the reader must know of the rows as a whole."""
     if not gathered.rows:
-        of = f" of {subject}" if subject else ""
+        of = f" on {subject}" if subject else ""
         hint = "; --targets shows targets that were measured by themselves" if kind == "service" else ""
-        say(f"no verdict on any {kind}{of} is recorded{hint}")
+        say(f"no verdict{of} is recorded{hint}")
     if len(gathered.rules_versions) > 1:
         versions = ", ".join(gathered.rules_versions)
         say(f"the verdicts are by several versions of the rules ({versions}); `probe classify --db FILE` makes one")

@@ -118,7 +118,23 @@ def test_what_narrows_and_groups(verb: Verb, databases: list[Path]) -> None:
     assert {line["target"] for line in targets} == {"https://line.example/", "tcp://link.line.example:995"}
     nothing = verb("compare", "--service", "wechat", *databases)
     assert (nothing.returncode, nothing.stdout) == (0, "")
-    assert "no verdict on any service of wechat is recorded" in nothing.stderr
+    assert "no verdict on wechat is recorded" in nothing.stderr
+
+
+def test_targets_stand_for_themselves_where_no_service_was_measured(verb: Verb, tmp_path: Path) -> None:
+    path = record(tmp_path / "a.sqlite", "ob")
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM service_verdict")
+        connection.execute("UPDATE run SET services = '[]'")
+    connection.close()
+    for verb_name in ("compare", "timeline"):
+        done = verb(verb_name, "--json", path)
+        assert {line["target"] for line in read(done)} <= {"https://line.example/", "tcp://link.line.example:995"}
+        assert "each target for itself" in done.stderr
+    assert len(read(verb("compare", "--json", path))) == 2
+    page = tmp_path / "page.html"
+    assert verb("report", "--output", page, path).returncode == 0
+    assert "https://line.example/" in page.read_text()
 
 
 def test_several_versions_of_the_rules_are_told(verb: Verb, tmp_path: Path) -> None:

@@ -120,8 +120,8 @@ CASES: tuple[Case, ...] = (
     _case("sni-far", 20, Sni, Reset(), "The reset comes from hop 5 of the path", **_AT_FOUR),
     _case("address-far", 21, To, Drop(), "as far as hop 4", "lost", after=4, by=None, end=None, censor_hop=4),
     _case("question-far", 22, Question, _FORGED, "The false answer comes from hop 5 of the path", **_AT_FOUR),
-    # asked where no resolver is, and nobody is there to say so
-    _case("anybody", 23, Question, Forge(addresses=(DARK,), swallow=True), "comes from hop 5", end=None, **_AT_FOUR),
+    # asked where no resolver is: the host that is there refuses what the censor does not answer
+    _case("anybody", 23, Question, Forge(addresses=(DARK,), swallow=True), "comes from hop 5", **_AT_FOUR),
     _case("beside", 24, Sni, Reset(), "could not be located", "beyond", after=5, by=None, censor_hop=5),
 )  # fmt: skip
 

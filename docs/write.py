@@ -29,7 +29,7 @@ VERBS = (
     "targets check", "targets add", "targets health", "targets update", "targets bundle", "fingerprints list",
     "fingerprints test", "control serve", "register import", "register list", "register lookup", "doctor",
     "consent", "service install", "service status", "service remove", "db stats", "db prune",
-    "db vacuum", "db migrate",
+    "db vacuum", "db migrate", "db publish",
 )  # fmt: skip
 
 

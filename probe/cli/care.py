@@ -13,6 +13,7 @@ import typer
 
 from probe.cli import options
 from probe.cli.errors import Refusal, Status, say
+from probe.cli.publishing import publish_database
 
 if TYPE_CHECKING:
     from probe.store import Stats
@@ -125,6 +126,9 @@ def migrate(json: options.Json = False, db: options.Database = None, config: opt
     else:
         print(f"{path}: from schema {before} to {after}")
     return Status.OK
+
+
+app.command("publish")(publish_database)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from probe.redaction import Redactor
     from probe.store import Dataset, Filter, Store
 
-_LICENCE = "CC-BY-4.0"
+LICENCE = "CC-BY-4.0"
 _ON_ITS_WAY = timedelta(hours=1)
 
 
@@ -44,7 +44,7 @@ def export_dataset(
         list[str] | None,
         typer.Option("--redact", help="An address of yours, or a name, to be replaced too. May be repeated."),
     ] = None,
-    licence: Annotated[str, typer.Option("--licence", help="Under which it may be used; an SPDX id.")] = _LICENCE,
+    licence: Annotated[str, typer.Option("--licence", help="Under which it may be used; an SPDX id.")] = LICENCE,
     creator: Annotated[
         list[str] | None, typer.Option("--creator", help="Who is to be cited. May be repeated.", show_default=False)
     ] = None,
@@ -66,11 +66,11 @@ def export_dataset(
         check_output(output)
     except ExportError as error:
         raise Refusal(f"--output {error}", Status.USAGE) from None
-    with open_database(db, config) as store, _progress() as tell, _ended_by_sigterm():
+    with open_database(db, config) as store, progress() as tell, ended_by_sigterm():
         seen = Seen(tell=tell)
         try:
             with store.dataset(wanted, by_day=FORMATS[form].by_day) as dataset:
-                redacted = Redacted(dataset, _redactor(redact or [], dataset), bodies=bodies)
+                redacted = Redacted(dataset, redactor_for(redact or [], dataset), bodies=bodies)
                 export(redacted, output, about, seen, signing)
             _remember(store, wanted, seen, form)
         except (ExportError, StoreError) as error:
@@ -82,13 +82,20 @@ def export_dataset(
 
 
 def _about(form: str, licence: str, creators: list[str] | None, *, bodies: bool) -> About:
-    from probe.exports import FORMATS, LICENCES, About
+    from probe.exports import FORMATS, About
 
     if form not in FORMATS:
         raise Refusal(f"--format {form}: give one of {', '.join(FORMATS)}", Status.USAGE)
+    check_licence(licence)
+    return About(licence=licence, creators=tuple(creators or ()), format=form, bodies=bodies)
+
+
+def check_licence(licence: str) -> None:
+    """Raises Refusal for one that is none of those a dataset can have."""
+    from probe.exports import LICENCES
+
     if licence not in LICENCES:
         raise Refusal(f"--licence {licence}: give one of {', '.join(LICENCES)}", Status.USAGE)
-    return About(licence=licence, creators=tuple(creators or ()), format=form, bodies=bodies)
 
 
 def _wanted(
@@ -130,7 +137,7 @@ def _remember(store: Store, wanted: Filter, seen: Seen, form: str) -> None:
             store.mark_exported(until)
 
 
-def _redactor(named: list[str], dataset: Dataset) -> Redactor:
+def redactor_for(named: list[str], dataset: Dataset) -> Redactor:
     """What is replaced: this host's own, and what the user names."""
     from probe.address import parse
     from probe.classify.fingerprint_files import shipped
@@ -174,7 +181,7 @@ def _key(path: Path | None) -> Ed25519PrivateKey | None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int], None]]:
+def progress() -> Iterator[Callable[[str, int], None]]:
     """How far it is, on a terminal."""
     if not sys.stderr.isatty():
         yield lambda table, rows: None
@@ -189,7 +196,7 @@ def _progress() -> Iterator[Callable[[str, int], None]]:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
+def ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends it as Ctrl-C does: what was begun is taken away."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:

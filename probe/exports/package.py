@@ -92,7 +92,7 @@ def _package(
         f" The columns are in {DICTIONARY}.",
         "version": __version__,
         "licenses": [{"name": about.licence, "title": title, "path": url}],
-        "contributors": [{"title": name, "role": "author"} for name in _creators(about)],
+        "contributors": [{"title": name, "role": "author"} for name in creators_of(about)],
         "keywords": ["censorship", "network measurement", "messaging"],
         "resources": [_resource(resource, sums, present) for resource in resources],
         "probe": {
@@ -211,8 +211,8 @@ def _citation(about: About, seen: Seen) -> dict[str, Any]:
         "schemaVersion": "http://datacite.org/schema/kernel-4",
         "types": {"resourceTypeGeneral": "Dataset", "resourceType": "Network measurements"},
         "titles": [{"title": about.title}],
-        "creators": [{"name": name} for name in _creators(about)],
-        "publisher": {"name": _creators(about)[0]},
+        "creators": [{"name": name} for name in creators_of(about)],
+        "publisher": {"name": creators_of(about)[0]},
         "publicationYear": str(day.year),
         "dates": [{"date": f"{(seen.first or '')[:10]}/{day}", "dateType": "Collected"}] if seen.first else [],
         "version": __version__,
@@ -228,5 +228,6 @@ def _citation(about: About, seen: Seen) -> dict[str, Any]:
     }
 
 
-def _creators(about: About) -> tuple[str, ...]:
+def creators_of(about: About) -> tuple[str, ...]:
+    """Who is to be cited."""
     return about.creators or ("Volunteers of probe",)

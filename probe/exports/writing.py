@@ -47,7 +47,7 @@ FORMATS: Mapping[str, Format] = {
 
 def export(redacted: Redacted, output: Path, about: About, seen: Seen, key: Ed25519PrivateKey | None = None) -> int:
     """Writes the dataset; gives the number of its measurements. Raises ExportError, and then leaves nothing."""
-    with _told_plainly(output), _made_beside(output) as folder:
+    with told_plainly(output), made_beside(output) as folder:
         resources = FORMATS[about.format].write(redacted, folder, seen)
         if not resources:
             raise ExportError("there is nothing to export: no measurement is like that; see `probe results`")
@@ -71,7 +71,8 @@ def check_output(output: Path) -> None:
 
 
 @contextmanager
-def _told_plainly(output: Path) -> Iterator[None]:
+def told_plainly(output: Path) -> Iterator[None]:
+    """Turns what the file system raises inside into an ExportError about `output`."""
     try:
         yield
     except OSError as error:
@@ -79,7 +80,8 @@ def _told_plainly(output: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _made_beside(output: Path) -> Iterator[Path]:
+def made_beside(output: Path) -> Iterator[Path]:
+    """A folder beside its place, which takes that place at the end, or is taken away."""
     check_output(output)
     place = Path(os.path.abspath(output))
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,14 @@ from probe.store.history import Histories, History, Unconcluded
 from probe.store.merging import Merged, MergeError, Source
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
+from probe.store.publishing import QUESTIONS, Question, write_copy
 from probe.store.queries import Filter
 from probe.store.registers import Registers
 from probe.store.store import Store
 from probe.store.writer import Writer
 
 __all__ = [
+    "QUESTIONS",
     "Dataset",
     "Filter",
     "Histories",
@@ -20,6 +22,7 @@ __all__ = [
     "MergeError",
     "Merged",
     "Pruned",
+    "Question",
     "Registers",
     "Source",
     "Stats",
@@ -31,4 +34,5 @@ __all__ = [
     "is_alive",
     "other_database",
     "process_token",
+    "write_copy",
 ]

@@ -89,6 +89,9 @@ _CONDITIONS = {
     "run_id": "measurement.run_id = :run_id",
 }
 _ORDER = "started_at, id"
+# Of the verdicts on one service in one run the last that was made. Found for all of them at once: asked for each row,
+# SQLite looks through every verdict there is on its service.
+_NEWEST = "service_verdict.id IN (SELECT max(id) FROM service_verdict GROUP BY run_id, service)"
 
 
 def results(connection: sqlite3.Connection, wanted: Filter, *, with_bodies: bool) -> Iterator[Result]:
@@ -141,15 +144,11 @@ def service_verdicts(connection: sqlite3.Connection, wanted: Filter) -> Iterator
         "run_id": "run.id = :run_id",
     }
     values = {name: getattr(wanted, name) for name in conditions}
-    narrowed = " AND ".join(["newest", *(sql for name, sql in conditions.items() if values[name] is not None)])
+    narrowed = " AND ".join([_NEWEST, *(sql for name, sql in conditions.items() if values[name] is not None)])
     if wanted.since is not None:
         values["since"] = time_text(wanted.since)
     sql = f"""
-        SELECT service_verdict.*, service_verdict.id = (
-            SELECT max(id) FROM service_verdict AS other
-            WHERE other.run_id = service_verdict.run_id AND other.service = service_verdict.service
-        ) AS newest
-        FROM service_verdict JOIN run ON run.id = service_verdict.run_id
+        SELECT service_verdict.* FROM service_verdict JOIN run ON run.id = service_verdict.run_id
         WHERE {narrowed} ORDER BY run.started_at, run.id, service_verdict.service
     """  # noqa: S608 - literals only
     runs: dict[str, Run] = {}
@@ -161,15 +160,12 @@ def service_verdicts(connection: sqlite3.Connection, wanted: Filter) -> Iterator
 
 def last_success(connection: sqlite3.Connection) -> dict[str, datetime]:
     """When the newest run began in which each service was `ok`, by the newest verdict on it in that run."""
-    sql = """
+    sql = f"""
         SELECT service_verdict.service, max(run.started_at) AS at
         FROM service_verdict JOIN run ON run.id = service_verdict.run_id
-        WHERE service_verdict.outcome = 'ok' AND service_verdict.id = (
-            SELECT max(id) FROM service_verdict AS other
-            WHERE other.run_id = service_verdict.run_id AND other.service = service_verdict.service
-        )
+        WHERE service_verdict.outcome = 'ok' AND {_NEWEST}
         GROUP BY service_verdict.service
-    """
+    """  # noqa: S608 - literals only
     return {row["service"]: parse_time(row["at"]) for row in connection.execute(sql)}
 
 

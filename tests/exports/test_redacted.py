@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from probe.cli.exporting import export_dataset
 from probe.store import Store
-from tests.exports.world import BY_SERVERS, COOKIE, REDACT, SPELLED, STRANGER, plant
+from tests.exports.world import BY_SERVERS, COOKIE, REDACT, SPELLED, STRANGER, contents, plant
 from tests.store.examples import a_result, a_run
 
 FORMS = ("csv", "jsonl", "parquet", "ooni")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
-_HEX = re.compile(rb"(?:[0-9a-f]{2}){8,}")
 
 
 @pytest.fixture(scope="module")
@@ -28,35 +23,12 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _contents(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """What every file holds, and what is encoded in it."""
-    for path in (each for each in folder.rglob("*") if each.is_file()):
-        yield path.name, str(path.relative_to(folder)).encode()
-        data = path.read_bytes()
-        if path.suffix == ".parquet":
-            data = b"\n".join(_cells(path))
-        yield path.name, data
-        for found in _BASE64.findall(data):
-            padded = found.rstrip(b"=")
-            yield path.name, base64.b64decode(padded + b"=" * (-len(padded) % 4)) if len(padded) % 4 != 1 else b""
-        for found in _HEX.findall(data):
-            yield path.name, bytes.fromhex(found.decode())
-
-
-def _cells(path: Path) -> Iterator[bytes]:
-    from pyarrow import parquet
-
-    for column in parquet.ParquetFile(path).read().columns:
-        for value in column.to_pylist():
-            yield value if isinstance(value, bytes) else str(value).encode()
-
-
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("bodies", [False, True])
 def test_no_identity_is_in_any_byte(planted: Path, tmp_path: Path, form: str, bodies: bool) -> None:
     output = tmp_path / "out"
     assert export_dataset(output=output, form=form, db=planted, redact=REDACT, bodies=bodies) == 0
-    looked_at = list(_contents(output))
+    looked_at = list(contents(output))
     assert sum(len(data) for _, data in looked_at) > 20_000
     for name, data in looked_at:
         lower = data.lower()
@@ -72,7 +44,7 @@ def test_no_identity_is_in_any_byte(planted: Path, tmp_path: Path, form: str, bo
 def test_without_being_told_the_same_is_there(planted: Path, tmp_path: Path) -> None:
     """The search above finds what is there to be found."""
     assert export_dataset(output=tmp_path / "out", form="jsonl", db=planted, redact=None) == 0
-    found = {secret for _, data in _contents(tmp_path / "out") for secret in SPELLED if secret.encode() in data}
+    found = {secret for _, data in contents(tmp_path / "out") for secret in SPELLED if secret.encode() in data}
     assert len(found) > 10
 
 

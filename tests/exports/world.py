@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import base64
+import re
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import fields, replace
 from datetime import timedelta
 from ipaddress import ip_address
@@ -197,3 +202,41 @@ def plant(path: Path) -> None:
         check = a_store_check()
         asked = replace(check.questions[0], app=EVERYTHING, measurement=replace(results[0].measurement, id="asked"))
         store.add_store_check(replace(check, service=EVERYTHING, app=EVERYTHING, reason=reasons[0], questions=(asked,)))
+
+
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
+_HEX = re.compile(rb"(?:[0-9a-f]{2}){8,}")
+
+
+def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """What every file holds, and what is encoded in it."""
+    for path in (each for each in folder.rglob("*") if each.is_file()):
+        yield path.name, str(path.relative_to(folder)).encode()
+        data = path.read_bytes()
+        if path.suffix == ".parquet":
+            data = b"\n".join(_cells(path))
+        if path.suffix == ".sqlite":  # a text may stand on several pages of the file, and be compressed
+            data = b"\n".join([data, *_values(path)])
+        yield path.name, data
+        for found in _BASE64.findall(data):
+            padded = found.rstrip(b"=")
+            yield path.name, base64.b64decode(padded + b"=" * (-len(padded) % 4)) if len(padded) % 4 != 1 else b""
+        for found in _HEX.findall(data):
+            yield path.name, bytes.fromhex(found.decode())
+
+
+def _cells(path: Path) -> Iterator[bytes]:
+    from pyarrow import parquet
+
+    for column in parquet.ParquetFile(path).read().columns:
+        for value in column.to_pylist():
+            yield value if isinstance(value, bytes) else str(value).encode()
+
+
+def _values(path: Path) -> Iterator[bytes]:
+    with closing(sqlite3.connect(path)) as connection:
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in connection.execute(f"SELECT * FROM {table}"):
+                yield from (value if isinstance(value, bytes) else str(value).encode() for value in row)
+        for (packed,) in connection.execute("SELECT compressed FROM body"):
+            yield zlib.decompress(packed)

@@ -477,54 +477,69 @@ SELECT newest.target, newest.service, vantage.name AS vantage, vantage.country, 
        newest.outcome, newest.methods, newest.confidence, newest.started_at,
        reason.code AS reason_code, reason.text AS reason_text, newest.measurement_id
 FROM (
-    SELECT measurement.id AS measurement_id, measurement.started_at, measurement.vantage_id,
-           target.name AS target, target.service,
-           verdict.id AS verdict_id, verdict.outcome, verdict.methods, verdict.confidence,
-           row_number() OVER (
-               PARTITION BY target.name, measurement.vantage_id
-               ORDER BY measurement.started_at DESC, measurement.id DESC
-           ) AS age
-    FROM measurement
-    JOIN target ON target.id = measurement.target_id
-    JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)
+    SELECT last.id AS measurement_id, last.started_at, last.vantage_id, last.target, last.service,
+           verdict.id AS verdict_id, verdict.outcome, verdict.methods, verdict.confidence
+    FROM (
+        SELECT found.id, found.started_at, found.vantage_id, target.name AS target, target.service,
+               row_number() OVER (PARTITION BY target.name, found.vantage_id ORDER BY found.latest DESC) AS age
+        FROM (
+            SELECT id, started_at, target_id, vantage_id, max(started_at || id) AS latest
+            FROM measurement WHERE id IN (SELECT measurement_id FROM verdict)
+            GROUP BY target_id, vantage_id
+        ) AS found
+        JOIN target ON target.id = found.target_id
+    ) AS last
+    JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = last.id)
+    WHERE last.age = 1
 ) AS newest
 JOIN vantage ON vantage.id = newest.vantage_id
-LEFT JOIN reason ON reason.verdict_id = newest.verdict_id AND reason.number = 1
-WHERE newest.age = 1;
+LEFT JOIN reason ON reason.verdict_id = newest.verdict_id AND reason.number = 1;
 
 CREATE VIEW "v_service" AS 
-SELECT newest.service, vantage.name AS vantage, vantage.country, vantage.asn, vantage.network,
-       count(*) AS targets,
-       sum(newest.outcome = 'ok') AS ok,
-       sum(newest.outcome = 'blocked') AS blocked,
-       sum(newest.outcome = 'down') AS down,
-       sum(newest.outcome = 'refused') AS refused,
-       sum(newest.outcome = 'inconclusive') AS inconclusive,
-       max(newest.started_at) AS started_at,
-       concluded.outcome, concluded.methods, concluded.confidence, concluded.text, concluded.run_id,
-       concluded.run_started_at
+SELECT each.service, vantage.name AS vantage, vantage.country, vantage.asn, vantage.network,
+       count(each.found) AS targets,
+       sum(each.found = 'ok') AS ok,
+       sum(each.found = 'blocked') AS blocked,
+       sum(each.found = 'down') AS down,
+       sum(each.found = 'refused') AS refused,
+       sum(each.found = 'inconclusive') AS inconclusive,
+       max(each.started_at) AS started_at,
+       max(each.outcome) AS outcome, max(each.methods) AS methods, max(each.confidence) AS confidence,
+       max(each.text) AS text, max(each.run_id) AS run_id, max(each.run_started_at) AS run_started_at
 FROM (
-    SELECT measurement.id AS measurement_id, measurement.started_at, measurement.vantage_id,
-           target.name AS target, target.service,
-           verdict.id AS verdict_id, verdict.outcome, verdict.methods, verdict.confidence,
-           row_number() OVER (
-               PARTITION BY target.name, target.service, measurement.vantage_id
-               ORDER BY measurement.started_at DESC, measurement.id DESC
-           ) AS age
-    FROM measurement
-    JOIN target ON target.id = measurement.target_id
-    JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)
-) AS newest
-JOIN vantage ON vantage.id = newest.vantage_id
-LEFT JOIN (
-    SELECT service_verdict.service, service_verdict.vantage_id, service_verdict.outcome, service_verdict.methods,
-           service_verdict.confidence, service_verdict.text, service_verdict.run_id, run.started_at AS run_started_at,
-           row_number() OVER (
-               PARTITION BY service_verdict.service, service_verdict.vantage_id
-               ORDER BY run.started_at DESC, run.id DESC, service_verdict.id DESC
-           ) AS age
-    FROM service_verdict JOIN run ON run.id = service_verdict.run_id
-) AS concluded
-    ON concluded.service = newest.service AND concluded.vantage_id = newest.vantage_id AND concluded.age = 1
-WHERE newest.age = 1 AND newest.service IS NOT NULL
-GROUP BY newest.service, newest.vantage_id;
+    SELECT service, vantage_id, outcome AS found, started_at,
+           NULL AS outcome, NULL AS methods, NULL AS confidence, NULL AS text, NULL AS run_id, NULL AS run_started_at
+    FROM (
+    SELECT last.id AS measurement_id, last.started_at, last.vantage_id, last.target, last.service,
+           verdict.id AS verdict_id, verdict.outcome, verdict.methods, verdict.confidence
+    FROM (
+        SELECT found.id, found.started_at, found.vantage_id, target.name AS target, target.service,
+               row_number() OVER (PARTITION BY target.name, target.service, found.vantage_id ORDER BY found.latest DESC) AS age
+        FROM (
+            SELECT id, started_at, target_id, vantage_id, max(started_at || id) AS latest
+            FROM measurement WHERE id IN (SELECT measurement_id FROM verdict)
+            GROUP BY target_id, vantage_id
+        ) AS found
+        JOIN target ON target.id = found.target_id
+    ) AS last
+    JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = last.id)
+    WHERE last.age = 1
+) WHERE service IS NOT NULL
+    UNION ALL
+    SELECT service, vantage_id, NULL, NULL, outcome, methods, confidence, text, run_id, run_started_at
+    FROM (
+    SELECT judged.*, last.started_at AS run_started_at
+    FROM (
+        SELECT service_verdict.id, run.started_at, row_number() OVER (
+            PARTITION BY service_verdict.service, service_verdict.vantage_id
+            ORDER BY run.started_at DESC, run.id DESC, service_verdict.id DESC
+        ) AS age
+        FROM service_verdict JOIN run ON run.id = service_verdict.run_id
+    ) AS last
+    JOIN service_verdict AS judged ON judged.id = last.id
+    WHERE last.age = 1
+)
+) AS each
+JOIN vantage ON vantage.id = each.vantage_id
+GROUP BY each.service, each.vantage_id
+HAVING count(each.found) > 0;

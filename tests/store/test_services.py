@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -122,3 +122,37 @@ def test_the_view_shows_the_newest_run_that_measured_a_service_whole(store: Stor
     store.add([a_result("m-2", run_id="run-2", minutes=1500, outcome=Outcome.OK)])
     store.add_service_verdicts([replace(OK, run_id="run-2")])
     assert shown() == [("wechat", "home", 1, 0, "ok", None, OK.text, "run-2")]
+
+
+def test_the_newest_are_those_that_no_later_one_replaces(store: Store) -> None:
+    """Of many runs, services and rules, the same as when each verdict is compared with every other."""
+    outcomes = tuple(Outcome)
+    made = []
+    for number in range(12):
+        run = a_run(f"r-{number}", services=NEEDS, started_at=BEGIN + timedelta(hours=number % 5))
+        store.begin_run(run)
+        for rules in range(1 + number % 3):
+            for service in ("wechat", "bbm", "line")[: 1 + (number + rules) % 3]:
+                outcome = outcomes[(number + 2 * rules + len(service)) % len(outcomes)]
+                blocked = BLOCKED if outcome is Outcome.BLOCKED else DOWN
+                made.append(
+                    replace(blocked, run_id=run.id, service=service, outcome=outcome, rules_version=str(rules + 1))
+                )
+    store.add_service_verdicts(made)
+    begun = {run.id: run.started_at for run in store.runs()}
+    newest = [
+        each
+        for number, each in enumerate(made)
+        if not any((each.run_id, each.service) == (other.run_id, other.service) for other in made[number + 1 :])
+    ]
+    newest.sort(key=lambda each: (begun[each.run_id], each.run_id, each.service))
+    assert len(made) > len(newest) > 20
+    assert read(store) == newest
+    assert read(store, service="bbm") == [each for each in newest if each.service == "bbm"]
+    assert read(store, run_id="r-5") == [each for each in newest if each.run_id == "r-5"]
+    successes: dict[str, datetime] = {}
+    for each in newest:
+        if each.outcome is Outcome.OK:
+            successes[each.service] = max(begun[each.run_id], successes.get(each.service, BEGIN))
+    assert store.last_success() == successes
+    assert len(successes) > 1

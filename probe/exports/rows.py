@@ -153,7 +153,8 @@ class Redacted:
         """`run.host`, with the resolvers of somebody's own network replaced; how it was before too."""
         if not isinstance(host, dict):
             return host
-        asked = [f"{self.redactor.resolver(at)}:{port}" for at, _, port in (_split(r) for r in host["resolvers"])]
+        named = host.get("resolvers", ())
+        asked = [f"{self.redactor.resolver(at)}:{port}" for at, _, port in map(_split, named)]
         return {**host, "resolvers": asked, "before": self._host(host.get("before"))}
 
     def _any(self, value: Any, met: frozenset[str] | None) -> Any:

@@ -204,3 +204,14 @@ def test_parquet_without_its_library(db: Path, tmp_path: Path, monkeypatch: pyte
     with pytest.raises(Refusal, match=r"pip install 'reachability-probe\[analysis\]'"):
         export_dataset(output=tmp_path / "out", form="parquet", db=db)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_host_of_which_little_is_known_is_told_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "probe.sqlite"
+    fill(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("""UPDATE run SET host = '{"online": true}'""")
+    connection.close()
+    assert export_dataset(output=tmp_path / "out", form="jsonl", db=path) == 0
+    runs = [json.loads(line) for line in (tmp_path / "out" / "run.jsonl").read_text().splitlines()]
+    assert {run["host"]["online"] for run in runs} == {True}

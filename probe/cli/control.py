@@ -63,7 +63,6 @@ def serve(
     from probe.steps.host import public_roots, system_roots
     from probe.steps.network import Network, Timeouts
 
-    affordable()  # every connection and every measurement under way takes descriptors
     host, port = _address("--listen", listen)
     settings = load_config(config).config
     seconds = timeout or settings.timeout
@@ -80,7 +79,11 @@ def serve(
         timeouts=Timeouts() if seconds is None else Timeouts.of(seconds),
     )
     asked = server.ControlSettings(
-        ttl=ttl, ports=_ports(ports) if ports else limits.PORTS, tokens=tokens, open=open_to_all
+        ttl=ttl,
+        ports=_ports(ports) if ports else limits.PORTS,
+        tokens=tokens,
+        open=open_to_all,
+        in_flight=min(server.ControlSettings().in_flight, affordable()),
     )
     listed = access.listed_in(sources(targets, settings).lists.targets)
     if open_to_all:

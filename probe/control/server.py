@@ -72,8 +72,9 @@ class ControlSettings:
     """Whoever sends one of them may ask for any public host."""
     open: bool = False
     """Anyone may ask for any public host."""
-    in_flight: int = 200
-    """Measurements running at once; with as many under way, requests are turned away."""
+    in_flight: int = 500
+    """Measurements running at once; with as many under way, requests are turned away. More than the shipped lists have
+    targets, so that one probe that asks for all of them waits for nothing."""
     deadline: float = 60.0
     """Seconds for one target, from the asking to the answer."""
 

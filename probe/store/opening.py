@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from probe.store.migrations import APPLICATION_ID, SCHEMA_VERSION, migrate
-from probe.store.problem import BUSY_SECONDS, refuse, told_plainly
+from probe.store.problem import BUSY_SECONDS, refuse, refuse_writing, told_plainly
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER = 100  # bytes; sqlite.org/fileformat.html §1.3
@@ -30,6 +30,8 @@ def open_database(path: Path, *, create: bool) -> Database:
         if create:
             path.parent.mkdir(parents=True, exist_ok=True)
         examine(path, create=create)
+        if create and path.exists() and not os.access(path, os.W_OK):
+            raise refuse_writing(path)  # SQLite would open it for reading, and fail with the first row
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
         try:
             connection.execute("PRAGMA foreign_keys = ON")

@@ -42,6 +42,11 @@ def refuse(path: Path, reason: str, way_out: str = _ELSEWHERE) -> StoreError:
     return StoreError(f"{path}: {reason}; {way_out}")
 
 
+def refuse_writing(path: Path) -> StoreError:
+    """The error for a file that may be read, where it is to be written."""
+    return StoreError(f"{path}: {_NO_ACCESS}")
+
+
 @contextmanager
 def told_plainly(path: Path) -> Iterator[None]:
     """Turns what SQLite and the file system raise inside into a StoreError about `path`."""

@@ -26,11 +26,22 @@ if TYPE_CHECKING:
     from probe.store import Dataset, Filter, Store
 
 LICENCE = "CC-BY-4.0"
+
+Output = Annotated[Path, typer.Option("--output", help="A folder that is empty, or not there yet.")]
+Redact = Annotated[
+    list[str] | None,
+    typer.Option("--redact", help="An address of yours, or a name, to be replaced too. May be repeated."),
+]
+Licence = Annotated[str, typer.Option("--licence", help="Under which it may be used; an SPDX id.")]
+Creators = Annotated[
+    list[str] | None, typer.Option("--creator", help="Who is to be cited. May be repeated.", show_default=False)
+]
+
 _ON_ITS_WAY = timedelta(hours=1)
 
 
 def export_dataset(
-    output: Annotated[Path, typer.Option("--output", help="A folder that is empty, or not there yet.")],
+    output: Output,
     form: Annotated[str, typer.Option("--format", help="csv, jsonl, parquet or ooni.")],
     service: Annotated[str | None, typer.Option("--service", help="Of this service.")] = None,
     country: Annotated[str | None, typer.Option("--country", help="From this country, two letters.")] = None,
@@ -40,14 +51,9 @@ def export_dataset(
     since: Annotated[str | None, typer.Option("--since", help="From this day or moment on (ISO 8601, UTC).")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Before this day or moment.")] = None,
     bodies: Annotated[bool, typer.Option("--bodies", help="With the pages, redacted.")] = False,
-    redact: Annotated[
-        list[str] | None,
-        typer.Option("--redact", help="An address of yours, or a name, to be replaced too. May be repeated."),
-    ] = None,
-    licence: Annotated[str, typer.Option("--licence", help="Under which it may be used; an SPDX id.")] = LICENCE,
-    creator: Annotated[
-        list[str] | None, typer.Option("--creator", help="Who is to be cited. May be repeated.", show_default=False)
-    ] = None,
+    redact: Redact = None,
+    licence: Licence = LICENCE,
+    creator: Creators = None,
     key: Annotated[Path | None, typer.Option("--key", help="The Ed25519 key to sign with, PEM.")] = None,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -55,30 +61,42 @@ def export_dataset(
     """A dataset for researchers: tables, what describes them, and the hash of every file. Addresses of this host and
     of its network, its name, and cookies are replaced; behind a translator (NAT) name your public address with
     --redact. The folder is there whole or not at all."""
-    from probe.cli.records import open_database
-    from probe.exports import FORMATS, ExportError, Redacted, Seen, check_output, export
-    from probe.store import StoreError
+    from probe.exports import FORMATS, Redacted, export
 
     about = _about(form, licence, creator, bodies=bodies)
     wanted, about = _wanted(about, service=service, country=country, outcome=outcome, since=since, until=until)
     signing = _key(key)
+    with made_from(output, db, config) as (store, seen):
+        with store.dataset(wanted, by_day=FORMATS[form].by_day) as dataset:
+            redacted = Redacted(dataset, redactor_for(redact or [], dataset), bodies=bodies)
+            export(redacted, output, about, seen, signing)
+        _remember(store, wanted, seen, form)
+    if seen.left_out:
+        say(f"{seen.left_out} measurements of what is no page have no form in {form}, and are not in it")
+    return Status.OK
+
+
+@contextmanager
+def made_from(output: Path, db: Path | None, config: Path | None) -> Iterator[tuple[Store, Seen]]:
+    """The user's database, and what is seen of it, while `output` is made of it; then tells what is in it.
+
+    Raises Refusal where `output` cannot be made, or something fails on the way.
+    """
+    from probe.cli.records import open_database
+    from probe.exports import ExportError, Seen, check_output
+    from probe.store import StoreError
+
     try:
         check_output(output)
     except ExportError as error:
         raise Refusal(f"--output {error}", Status.USAGE) from None
-    with open_database(db, config) as store, progress() as tell, ended_by_sigterm():
+    with open_database(db, config) as store, _progress() as tell, _ended_by_sigterm():
         seen = Seen(tell=tell)
         try:
-            with store.dataset(wanted, by_day=FORMATS[form].by_day) as dataset:
-                redacted = Redacted(dataset, redactor_for(redact or [], dataset), bodies=bodies)
-                export(redacted, output, about, seen, signing)
-            _remember(store, wanted, seen, form)
+            yield store, seen
         except (ExportError, StoreError) as error:
             raise Refusal(str(error), Status.FAILED) from None
     say(f"{output}: {seen.measurements} measurements, from {seen.first} to {seen.last}")
-    if seen.left_out:
-        say(f"{seen.left_out} measurements of what is no page have no form in {form}, and are not in it")
-    return Status.OK
 
 
 def _about(form: str, licence: str, creators: list[str] | None, *, bodies: bool) -> About:
@@ -181,7 +199,7 @@ def _key(path: Path | None) -> Ed25519PrivateKey | None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int], None]]:
+def _progress() -> Iterator[Callable[[str, int], None]]:
     """How far it is, on a terminal."""
     if not sys.stderr.isatty():
         yield lambda table, rows: None
@@ -196,7 +214,7 @@ def progress() -> Iterator[Callable[[str, int], None]]:
 
 
 @contextmanager
-def ended_by_sigterm() -> Iterator[None]:
+def _ended_by_sigterm() -> Iterator[None]:
     """SIGTERM ends it as Ctrl-C does: what was begun is taken away."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from probe.exports.files import Resource, Seen
+from probe.exports.lines import LineForm, write_tables
 from probe.exports.rows import Redacted, Row
 from probe.exports.shape import Kind, Table
 from probe.form import dumps
@@ -22,33 +23,24 @@ _QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z|\A\Z')
 
 def write(redacted: Redacted, folder: Path, seen: Seen) -> list[Resource]:
     """A table without rows has no file."""
-    resources = []
-    for table, rows in redacted.tables():
-        path = folder / f"{table.name}.csv"
-        count = _write(path, table, seen.rows(table, rows))
-        if count:
-            resource = Resource(
-                name=table.name, paths=(path.name,), table=table, rows=count, format="csv", mediatype="text/csv"
-            )
-            resources.append(resource)
-    return resources
+    return write_tables(redacted, folder, seen, FORM)
 
 
-def _write(path: Path, table: Table, rows: Iterator[Row]) -> int:
-    first = next(rows, None)
-    if first is None:
-        return 0
+def _head(table: Table) -> str:
+    return ",".join(column.name for column in table.columns) + "\n"
+
+
+def _line_of(table: Table) -> Callable[[Row], str]:
     cells = [(column.name, _CELLS[column.kind]) for column in table.columns]
-    count = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(name for name, _ in cells) + "\n")
-        row: Row | None = first
-        while row is not None:
-            values = ((row[name], cell) for name, cell in cells)
-            file.write(",".join("" if value is None else cell(value) for value, cell in values) + "\n")
-            count += 1
-            row = next(rows, None)
-    return count
+
+    def line(row: Row) -> str:
+        values = ((row[name], cell) for name, cell in cells)
+        return ",".join("" if value is None else cell(value) for value, cell in values)
+
+    return line
+
+
+FORM = LineForm(name="csv", mediatype="text/csv", head=_head, line_of=_line_of)
 
 
 def _text(value: Any) -> str:

@@ -98,7 +98,11 @@ def agreement(folder: Path) -> Agreement:
 
 
 def agree(folder: Path, software: str, now: datetime) -> Path:
-    """Records the agreement to today's text, in one step. Returns its file; raises OSError."""
+    """Records the agreement to today's text, in one step. Returns its file; raises OSError.
+
+    Root may do this in a folder of the service's own, so that nothing that stands there is followed or written into,
+    as `files.replace_file` would.
+    """
     path = folder / FILE_NAME
     folder.mkdir(parents=True, exist_ok=True)
     written = msgspec.json.encode(Agreement(version=CONSENT_VERSION, agreed_at=now, software=software)) + b"\n"

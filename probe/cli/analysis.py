@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from probe.store import Histories
 
 _DAYS = 7.0
+_SHOWN = 0o644  # the page is made to be shown
 _WIDE = 160
 """Columns where no terminal says how many it has."""
 
@@ -151,20 +150,14 @@ def _begun(row: Judged) -> datetime:
 
 def _write(output: Path, text: str, databases: list[Path]) -> None:
     """Puts the page there whole, or not at all."""
+    from probe.files import replace_file
+
     if any(output.exists() and output.samefile(path) for path in databases):
         raise Refusal(f"--output {output}: is one of the databases; name another file", Status.USAGE)
     if output.exists() and not output.is_file():
         raise Refusal(f"--output {output}: is not a file; name one", Status.USAGE)
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=output.absolute().parent, delete=False) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.chmod(file.name, 0o644)  # it is made to be shown
-                os.replace(file.name, output)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        replace_file(output, text.encode("utf-8"), mode=_SHOWN)
     except OSError as error:
         raise Refusal(f"--output {output}: cannot be written: {error.strerror}", Status.FAILED) from None
 

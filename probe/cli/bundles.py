@@ -93,9 +93,9 @@ def bundle(
     """Make a bundle of the service files of a folder, for others to install. Prints the public key."""
     from datetime import UTC, datetime, timedelta
 
+    from probe.files import replace_file
     from probe.targets import BundleError, TargetListError
     from probe.targets.bundle import Bundle, pack, public_text, read_private_key
-    from probe.targets.files import replace_file
     from probe.targets.installed import texts_of
 
     now = datetime.now(UTC)

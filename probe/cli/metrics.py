@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from probe.cli.errors import Status, say
+from probe.files import replace_file
 from probe.model import Outcome, Result, Run
 from probe.report.prometheus import RunReport, metrics_text
 from probe.service import ServiceVerdict
 from probe.store import Store
-from probe.targets.files import replace_file
 
 _READABLE = 0o644  # by the exporter, which is another user
 

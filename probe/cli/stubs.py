@@ -70,7 +70,7 @@ def _write(output: Path | None, name: str, text: str) -> None:
 
 def _append(output: Path, text: str) -> None:
     """Puts text behind what is there. Raises TargetListError, and OSError where no file is there."""
-    from probe.targets.files import replace_file
+    from probe.files import replace_file
     from probe.targets.load import load, load_texts
 
     load([output])

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from probe.files import replace_file
 from probe.model import Service
 from probe.targets.bundle import LARGEST, Bundle, BundleError, unpack
-from probe.targets.files import replace_file
 from probe.targets.load import ENDING, files_of, load
 from probe.targets.shipped import shipped
 

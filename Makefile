@@ -28,8 +28,8 @@ docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the RE
 soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with all cores loaded; about an hour
 	@$(BIN)/python -m tests.lab.soak
 
-bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
-	@$(BIN)/python -m bench
+bench: $(DEV_READY)  ## what a check costs, beside other ways of doing it; `make bench BENCH=--quick` takes a minute
+	@$(BIN)/python -m bench $(BENCH)
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

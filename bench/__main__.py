@@ -1,56 +1,60 @@
-"""`make bench`: CPU seconds of this program and of the naive one for the same targets, in one run, interleaved.
+"""`make bench`: what a check costs here and elsewhere, in one run, interleaved, on loopback.
 
-Both run as whole processes inside the lab, behind the same router, against the same servers. CPU and not wall time is
-compared, since the lab's servers share the machine. The ratio holds; the absolute figures are this machine's.
+    python -m bench [--quick] [--only PART ...]
+
+Parts: cpu. Prints tables of ratios beside those that are asked for, and fails on no number.
 """
 
 from __future__ import annotations
 
-import statistics
+import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
-from tests.lab.lab import World, unavailable
-from tests.lab.scenarios.scenario import PAGE, at, https
-from tests.lab.spec import Spec
-
-_TARGETS, _ROUNDS = 100, 5
-_MEASURED = (
-    "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL);"
-    " used = resource.getrusage(resource.RUSAGE_CHILDREN); print(used.ru_utime + used.ru_stime)"
-)
+from bench.contenders import CONTENDERS, Bench
+from bench.cpu import compare, table
+from bench.ground import enter, furnish, is_inside
+from bench.servers import serving
 
 
-def cpu(world: World, argv: Sequence[str]) -> float:
-    """CPU seconds of a command, with its start."""
-    return float(world.run([sys.executable, "-c", _MEASURED, *argv], timeout=300).stdout.split()[-1])
-
-
-def main() -> int:
-    reason = unavailable()
-    if reason is not None:
-        print(f"bench: cannot make a network here: {reason}", file=sys.stderr)
+def main(arguments: Sequence[str]) -> int:
+    options = _options(arguments)
+    if not is_inside():
+        print(f"bench: cannot make a network here: {enter(arguments)}", file=sys.stderr)
         return 1
-    names = [f"b{number}.example" for number in range(_TARGETS)]
-    urls = [f"https://{name}/" for name in names]
-    spec = Spec(sites=tuple(https(name, at(1 + number), page=PAGE) for number, name in enumerate(names)))
-    spent: dict[str, list[float]] = {"probe": [], "naive": []}
-    with World(spec) as world:
-        for number in range(_ROUNDS):
-            here = world.home / f"{number}"
-            ours = ["probe", "check", "--control", "none", "--db", f"{here}.probe.sqlite"]
-            naive = [sys.executable, "-m", "bench.naive", f"{here}.naive.sqlite"]
-            for name, argv in (("probe", ours), ("naive", naive)):
-                sizes = (urls[:1], urls)  # the start is in both, and goes out
-                one, all_of_them = (cpu(world, [*argv[:-1], f"{argv[-1]}.{len(s)}", *s]) for s in sizes)
-                spent[name].append((all_of_them - one) / (_TARGETS - 1))
-    each = {name: statistics.median(seconds) * 1000 for name, seconds in spent.items()}
-    print(f"HTTPS check of {_TARGETS} targets, CPU for each, median of {_ROUNDS} rounds")
-    for name, milliseconds in each.items():
-        print(f"  {name:<8} {milliseconds:6.2f} ms")
-    print(f"  naive / probe: {each['naive'] / each['probe']:.2f}")
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        home = Path(folder)
+        furnish(home)
+        with serving(home) as servers:
+            print(f"Pages by {servers.web}, names by {servers.names}, all on loopback of a network of its own.")
+            bench = Bench(home=home, servers=servers)
+            _cpu(bench, options)
     return 0
 
 
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--quick", action="store_true", help="one short round: figures within a fifth, in a minute")
+    parser.add_argument("--contender", action="append", help="only this one; may be repeated")
+    return parser.parse_args(arguments)
+
+
+def _cpu(bench: Bench, options: argparse.Namespace) -> None:
+    chosen = [each for each in CONTENDERS if not options.contender or each.key in options.contender]
+    few, many, rounds = (50, 300, 1) if options.quick else (100, 1500, 5)
+    costs = compare(bench, chosen, few=few, many=many, rounds=rounds)
+    print(f"CPU for each target, median of {rounds} rounds, {many} targets less {few}")
+    show(table(costs, chosen))
+
+
+def show(rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
 """The program that anybody would write first: httpx and dnspython's resolver, one insert for each result.
 
-python -m bench.naive DATABASE URL...
+python -m bench.clients.naive LIST DATABASE
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import sqlite3
 import ssl
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import dns.asyncresolver
@@ -34,14 +35,16 @@ async def check(client: httpx.AsyncClient, database: sqlite3.Connection, places:
             database.execute("INSERT INTO result VALUES (?, ?, ?)", (url, " ".join(addresses), status))
 
 
-async def main(path: str, urls: list[str]) -> None:
+async def main(urls: list[str], path: str) -> int:
+    """How many were answered."""
     database = sqlite3.connect(path)
     database.execute("CREATE TABLE result (url TEXT, addresses TEXT, status INTEGER)")
     places = asyncio.Semaphore(_AT_ONCE)
     trust = ssl.create_default_context()
-    async with httpx.AsyncClient(http2=True, verify=trust, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(verify=trust, trust_env=False, timeout=30) as client:
         await asyncio.gather(*(check(client, database, places, url) for url in urls))
+    return int(database.execute("SELECT count(*) FROM result WHERE status = 200").fetchone()[0])
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2:]))
+    print(asyncio.run(main(Path(sys.argv[1]).read_text().split(), sys.argv[2])))

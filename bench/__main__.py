@@ -2,7 +2,7 @@
 
     python -m bench [--quick] [--only PART ...]
 
-Parts: cpu. Prints tables of ratios beside those that are asked for, and fails on no number.
+Parts: cpu, profile. Prints tables of ratios beside those that are asked for, and fails on no number.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import profile
 from bench.contenders import CONTENDERS, Bench
 from bench.cpu import compare, table
 from bench.ground import enter, furnish, is_inside
@@ -30,14 +31,16 @@ def main(arguments: Sequence[str]) -> int:
         with serving(home) as servers:
             print(f"Pages by {servers.web}, names by {servers.names}, all on loopback of a network of its own.")
             bench = Bench(home=home, servers=servers)
-            _cpu(bench, options)
+            for part in options.only or PARTS:
+                PARTS[part](bench, options)
     return 0
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--quick", action="store_true", help="one short round: figures within a fifth, in a minute")
-    parser.add_argument("--contender", action="append", help="only this one; may be repeated")
+    parser.add_argument("--only", action="append", choices=list(PARTS), help="only this part; may be repeated")
+    parser.add_argument("--contender", action="append", help="of part cpu only this one; may be repeated")
     return parser.parse_args(arguments)
 
 
@@ -47,6 +50,15 @@ def _cpu(bench: Bench, options: argparse.Namespace) -> None:
     costs = compare(bench, chosen, few=few, many=many, rounds=rounds)
     print(f"CPU for each target, median of {rounds} rounds, {many} targets less {few}")
     show(table(costs, chosen))
+
+
+def _profile(bench: Bench, options: argparse.Namespace) -> None:
+    few, many = (50, 300) if options.quick else (100, 1500)
+    print("Where it goes")
+    show(profile.table(profile.profile(bench, few=few, many=many)))
+
+
+PARTS = {"cpu": _cpu, "profile": _profile}
 
 
 def show(rows: Sequence[Sequence[str]]) -> None:

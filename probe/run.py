@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from probe.classify import Fingerprints, Ground
 from probe.model import Measurement, Scheme, Target, Vantage
 from probe.panel import Control, beside
 from probe.plan import Task
-from probe.settling import Settling, Sink
+from probe.settling import Settling, Shelf, Sink
 from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
 
@@ -65,15 +66,19 @@ class Runner:
     """Whether to find out where on the path a block sits."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
-    _hosts: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    shelf: Shelf | None = None
+    """Where results are kept that wait for their verdicts, where they are many."""
+    _hosts: Turns = field(init=False)
     _settling: Settling = field(init=False)
 
     def __post_init__(self) -> None:
-        self._settling = Settling(ground=self.ground, fingerprints=self.fingerprints, sink=self.sink)
+        self._hosts = Turns(self.pace.per_host)
+        self._settling = Settling(ground=self.ground, fingerprints=self.fingerprints, sink=self.sink, shelf=self.shelf)
         self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
-    async def run(self, tasks: Sequence[Task]) -> bool:
-        """Measures every task, and returns True; False when it was stopped before the end."""
+    async def run(self, tasks: Iterable[Task]) -> bool:
+        """Measures every task, and returns True; False when it was stopped before the end. A task is asked for when
+        there is a place for it."""
         try:
             finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
@@ -81,7 +86,7 @@ class Runner:
         await self._settling.finish()
         return finished
 
-    async def _measure_all(self, tasks: Sequence[Task]) -> bool:
+    async def _measure_all(self, tasks: Iterable[Task]) -> bool:
         """The one scheduler: it alone waits for a free place and for the rate, and then starts the next."""
         places = asyncio.Semaphore(min(self.pace.concurrency, affordable()))
         throttler = _throttler(self.pace.rate)
@@ -96,10 +101,7 @@ class Runner:
     async def _in_its_place(self, task: Task, places: asyncio.Semaphore) -> None:
         try:
             await asyncio.sleep(task.delay)
-            if self.pace.per_host is None:
-                await self._measure_one(task.target)
-                return
-            async with self._hosts.setdefault(task.target.host, asyncio.Semaphore(self.pace.per_host)):
+            async with self._hosts.turn(task.target.host):
                 await self._measure_one(task.target)
         finally:
             places.release()
@@ -135,6 +137,33 @@ class Runner:
     def _where_it_works(self, has_route: Callable[[Address], bool]) -> Callable[[Address], bool]:
         """No way leads over an IPv6 that has led nowhere."""
         return lambda address: (address.version == 4 or self.ground.tries_ipv6) and has_route(address)
+
+
+@dataclass(slots=True)
+class Turns:
+    """Who is measured at most so often at once; a host is remembered only while somebody is at it."""
+
+    most: int | None
+    _hosts: dict[str, tuple[asyncio.Semaphore, int]] = field(default_factory=dict)
+    """With how many are at it, or wait for it."""
+
+    @asynccontextmanager
+    async def turn(self, host: str) -> AsyncIterator[None]:
+        """Waits for a turn at a host, and has it while the block lasts."""
+        if self.most is None:
+            yield
+            return
+        places, users = self._hosts.get(host) or (asyncio.Semaphore(self.most), 0)
+        self._hosts[host] = places, users + 1
+        try:
+            async with places:
+                yield
+        finally:
+            users = self._hosts[host][1] - 1
+            if users:
+                self._hosts[host] = places, users
+            else:
+                del self._hosts[host]
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -9,12 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from typing import Protocol
+from uuid import UUID
 
 from probe.classify import Case, Fingerprints, Ground, classify, is_ghost, is_slowed, telling_bodies
 from probe.model import Host, Measurement, Outcome, Result, Verdict
 
+MOST_OPEN = 2_000
+"""Results that are kept in memory while their verdicts wait; where the run has a shelf, the others are put there."""
+_AT_ONCE = 200
+
 Sink = Callable[[Result, bool], Awaitable[None]]
 """Takes a result, and whether its verdict is settled."""
+
+
+class Shelf(Protocol):
+    """Where results are that the sink was given: they need not be kept here as well."""
+
+    def lay(self, measurement_id: str) -> None:
+        """It will not be given again before it was fetched."""
+
+    async def fetch(self, measurement_ids: Sequence[str]) -> Sequence[Result]:
+        """Those results, to be given again; with the bodies by which somebody is known."""
 
 
 @dataclass(slots=True)
@@ -33,6 +51,9 @@ class Settling:
     ground: Ground
     fingerprints: Fingerprints
     sink: Sink
+    shelf: Shelf | None = None
+    _laid: bytearray = field(default_factory=bytearray)
+    """The ids of those on the shelf, 16 bytes each."""
     _open: dict[str, Result] = field(default_factory=dict)
     """Those not given for good, by the id of their measurement."""
     _giving: set[str] = field(default_factory=set)
@@ -59,14 +80,59 @@ class Settling:
             self._settled_on = self.ground.host
             for key in list(self._open):
                 await self._give(key, again=False)
+            await self._look_on_the_shelf()
+        self._lay_some()
 
     async def finish(self) -> None:
         """Gives the rest for good: nothing more will be learned of the host."""
         host = self.ground.conclude()
         for result in list(self._open.values()):
-            verdict = classify(result.measurement, result.controls, host, self.fingerprints)
-            await self.sink(replace(result, verdict=verdict), True)
+            await self._conclude(host, result)
         self._open.clear()
+        await self._take_off(partial(self._conclude, host))
+
+    async def _conclude(self, host: Host, result: Result) -> None:
+        verdict = classify(result.measurement, result.controls, host, self.fingerprints)
+        await self.sink(replace(result, verdict=verdict), True)
+
+    def _lay_some(self) -> None:
+        """Puts the oldest on the shelf where there are too many."""
+        if self.shelf is None:
+            return
+        for key in list(islice(self._open, max(0, len(self._open) - MOST_OPEN))):
+            if key not in self._giving:
+                self._lay(key)
+
+    def _lay(self, key: str) -> None:
+        assert self.shelf is not None, "only a run with a shelf lays anything there"
+        del self._open[key]
+        self._laid += UUID(key).bytes
+        self.shelf.lay(key)
+
+    async def _look_on_the_shelf(self) -> None:
+        """Gives those that are settled by now."""
+
+        async def look(result: Result) -> None:
+            key = result.measurement.id
+            self._open[key] = result
+            await self._give(key, again=False)
+            if key in self._open:
+                self._lay(key)
+
+        await self._take_off(look)
+
+    async def _take_off(self, look: Callable[[Result], Awaitable[None]]) -> None:
+        """Hands over each that is on the shelf at this moment; those that were not reached are on it afterwards."""
+        laid, self._laid, at = self._laid, bytearray(), 0
+        try:
+            while at < len(laid):
+                assert self.shelf is not None, "something is on it"
+                ends = range(at, len(laid), 16)[:_AT_ONCE]
+                for result in await self.shelf.fetch([str(UUID(bytes=bytes(laid[n : n + 16]))) for n in ends]):
+                    at += 16
+                    await look(result)
+        finally:
+            self._laid += laid[at:]
 
     async def _give(self, key: str, *, again: bool) -> None:
         """Gives one result if it is settled, or in any case where `again` says so, and no one else is at it."""

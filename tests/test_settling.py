@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
+from probe import settling
 from probe.classify import Ground, classify
 from probe.classify.fingerprint_files import shipped
 from probe.failure import Failure as F
@@ -128,3 +131,72 @@ def test_a_page_known_by_its_body_is_still_known_at_the_end() -> None:
     asyncio.run(run(story))
     given = [each for each in story.given if each[0] == "known"]
     assert given == [("known", False, "http.known_block_page"), ("known", True, "http.known_block_page")]
+
+
+class Shelved(Story):
+    """A run whose results wait on a shelf, as the database keeps them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.laid: list[str] = []
+        self.fetched = 0
+        self.settling.shelf = self
+
+    def lay(self, measurement_id: str) -> None:
+        self.laid.append(measurement_id)
+
+    async def fetch(self, measurement_ids: Sequence[str]) -> Sequence[Result]:
+        self.fetched += len(measurement_ids)
+        by_id = {result.measurement.id: result for result in self.results}
+        return [by_id[each] for each in measurement_ids]
+
+
+def _many(count: int) -> list[Measurement]:
+    return [replace(PLAIN, id=str(UUID(int=number))) for number in range(count)]
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_of_very_many_that_wait_most_wait_on_the_shelf(proven: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "MOST_OPEN", 5)
+    monkeypatch.setattr(settling, "_AT_ONCE", 3)
+    many, story = _many(20), Shelved()
+
+    async def run() -> None:
+        for each in many:
+            await story.add(each)
+        assert (len(story.laid), len(story.settling._open), story.fetched) == (15, 5, 0)
+        if proven:
+            await story.add(DONE)
+            assert story.fetched == 15
+        await story.settling.finish()
+        await story.settling.finish()
+
+    asyncio.run(run())
+    for_good = [key for key, settled, _ in story.given if settled]
+    assert sorted(for_good) == sorted([each.id for each in many] + (["done"] if proven else []))
+    assert story.fetched == 15
+
+
+def test_what_was_not_reached_stays_on_the_shelf(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "MOST_OPEN", 0)
+    many, story = _many(4), Shelved()
+
+    async def run() -> None:
+        for each in many:
+            await story.add(each)
+        given = len(story.given)
+
+        async def stopped(result: Result, settled: bool) -> None:
+            await Story.sink(story, result, settled)
+            if len(story.given) == given + 2:
+                raise asyncio.CancelledError
+
+        story.settling.sink = stopped
+        with pytest.raises(asyncio.CancelledError):
+            await story.add(replace(DONE, id=str(UUID(int=9))))
+        story.settling.sink = story.sink
+        await story.settling.finish()
+
+    asyncio.run(run())
+    for_good = {key for key, settled, _ in story.given if settled}
+    assert for_good == {each.id for each in many} | {str(UUID(int=9))}

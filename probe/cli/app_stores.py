@@ -85,7 +85,7 @@ async def _put(
 
     # What this host is was concluded with the targets, and no verdict on them may change by what a store does.
     ground = Ground(runner.ground.host)
-    asking = replace(runner, sink=sink, pace=_PACE, ground=ground, locate=False)
+    asking = replace(runner, sink=sink, pace=_PACE, ground=ground, locate=False, shelf=None)
     if not await asking.run([Task(target=target, delay=0.0) for target in pages]):
         return None
     return [heard(store, app, country, asked[target]) for target, (country, app) in pages.items()]

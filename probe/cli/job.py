@@ -5,7 +5,7 @@ Law: all of it is decided before anything is contacted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ class Job:
     """What is to be measured, how, and where it goes."""
 
     command: str
-    targets: tuple[Target, ...]
+    targets: Sequence[Target]
     services: tuple[Need, ...]
     """The services among them that are measured as a whole."""
     vantage: Vantage

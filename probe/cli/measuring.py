@@ -227,7 +227,7 @@ def run(
 
 def _job(
     command: str,
-    targets: tuple[Target, ...],
+    targets: Sequence[Target],
     *,
     services: tuple[Service, ...],
     by_service: bool,

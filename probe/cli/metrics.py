@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,13 +26,13 @@ class Tally:
     run: Run | None = None
     complete: bool = False
     """All of its targets are measured."""
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
     durations: dict[str, float] = field(default_factory=dict)
     services: Sequence[ServiceVerdict] = ()
 
     def take(self, result: Result) -> None:
         """Another target is measured."""
-        self.outcomes.append(result.verdict.outcome)
+        self.outcomes[result.verdict.outcome] += 1
         service = result.measurement.target.service
         if service is not None:
             self.durations[service] = max(result.measurement.runtime, self.durations.get(service, 0.0))

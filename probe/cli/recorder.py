@@ -7,6 +7,7 @@ recorded anew when it has changed.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from probe.classify import Ground
@@ -23,8 +24,9 @@ class Recorder:
     store: Store
     writer: Writer
     _host: Host | None = None
-    _kept: dict[str, tuple[Verdict, asyncio.Task[None]]] = field(default_factory=dict)
-    """The verdicts that may change, by their measurements, as they are recorded, and the recording."""
+    _kept: dict[str, tuple[Verdict, asyncio.Task[None] | None]] = field(default_factory=dict)
+    """The verdicts that may change, by their measurements, as they are recorded, and the recording where it is not long
+    done."""
 
     async def put(self, result: Result) -> None:
         """Returns when it is on the disk. Whoever is cancelled while waiting has it recorded all the same."""
@@ -33,14 +35,21 @@ class Recorder:
         if key not in self._kept:
             self._kept[key] = verdict, asyncio.create_task(self.writer.put(result))
         before, recording = self._kept[key]
-        await asyncio.shield(recording)
+        if recording is not None:
+            await asyncio.shield(recording)
         if before != verdict:
             self._kept[key] = verdict, recording
             await asyncio.to_thread(self.store.add_verdicts, [verdict])
 
-    def forget(self, result: Result) -> None:
-        """It will not be put again."""
-        self._kept.pop(result.measurement.id, None)
+    def forget(self, measurement_id: str) -> None:
+        """It will not be put again, or not before it was recalled."""
+        self._kept.pop(measurement_id, None)
+
+    async def recall(self, measurement_ids: Sequence[str]) -> Sequence[Result]:
+        """Those results as they are recorded. Their verdicts may change again."""
+        results = await asyncio.to_thread(self.store.results_of, measurement_ids)
+        self._kept |= {result.measurement.id: (result.verdict, None) for result in results}
+        return results
 
     async def note_host(self) -> None:
         """Records what is known of the host by now."""

@@ -6,10 +6,12 @@ import asyncio
 import os
 import secrets
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +22,7 @@ from probe import __version__
 from probe.address import parse
 from probe.classify import Ground, classify, judge, rules_version
 from probe.cli.app_stores import ask_stores
+from probe.cli.desk import Desk, Shelf
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
 from probe.cli.metrics import Tally
@@ -29,7 +32,7 @@ from probe.form import dumps, result_json, service_verdict_json, store_check_jso
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Verdict
 from probe.networks import NetworksError
-from probe.plan import Task, plan
+from probe.plan import plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
 from probe.report.terminal import service_line, summary, verdict_lines
@@ -40,7 +43,10 @@ from probe.steps.host import look, public_roots, system_roots
 from probe.steps.network import Network
 from probe.store import Store, StoreError, Writer, process_token
 from probe.storefront import StoreCheck
+from probe.targets import without
 
+_SOME = 10
+"""Names of which the resolvers are told, where they answer no other question."""
 _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
 
 _NO_CONTROL = "No control vantage point is set (--control URL), so a failure seen here cannot be told from an outage."
@@ -56,9 +62,9 @@ class Session:
     """A job while it is carried out: what it has told so far, and who stopped it."""
 
     job: Job
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
-    """Of the whole run, what a killed process had measured of it too."""
+    """Of the whole run, what a killed process had measured of it too: the targets that say something of a service."""
     tally: Tally = field(default_factory=Tally)
     stopped_by: signal.Signals | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,10 +73,16 @@ class Session:
         default_factory=lambda: Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     )
 
+    def take(self, result: Result) -> None:
+        """Counts and prints one verdict of a measurement."""
+        self.tally.take(result)
+        self.show(result)
+
     def show(self, result: Result) -> None:
         """Prints one verdict."""
-        self.outcomes.append(result.verdict.outcome)
-        self.judged.append((result.measurement.target, result.verdict))
+        self.outcomes[result.verdict.outcome] += 1
+        if result.measurement.target.role is not None:
+            self.judged.append((result.measurement.target, result.verdict))
         if self.job.by_service:
             return
         if self.job.json:
@@ -114,9 +126,9 @@ class Session:
         """What the process exits with (contract, Exit status)."""
         if self.stopped_by is not None:
             return _STATUS[self.stopped_by]
-        if Outcome.BLOCKED in self.outcomes:
+        if self.outcomes[Outcome.BLOCKED]:
             return Status.BLOCKED
-        return Status.OK if all(outcome is Outcome.OK for outcome in self.outcomes) else Status.NOT_OK
+        return Status.OK if self.outcomes[Outcome.OK] == self.outcomes.total() else Status.NOT_OK
 
 
 def carry_out(job: Job) -> Status:
@@ -173,12 +185,11 @@ async def _carry_out_until_stopped(session: Session, network: Network, store: St
 
 async def _carry_out(session: Session, network: Network, store: Store | None) -> Status:
     job = session.job
-    names = [target.host for target in job.targets if parse(target.host) is None]
-    looked = await unless(session.stop, look(network.resolvers, list(dict.fromkeys(names))))
+    looked = await unless(session.stop, look(network.resolvers, _some_names(job.targets)))
     if looked is None:
         return session.status()
     host, resolvers = looked
-    run, done = _begin(job, host, store)
+    run, left = _begin(job, host, store)
     if run is None:
         session.err.print("There is no run to resume: every run in this database was finished.")
         return Status.OK
@@ -188,30 +199,33 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     if job.scheduled and host.vpn is not None and not job.allow_vpn:
         session.err.print(_ON_VPN.format(vpn=host.vpn))
         return Status.OFFLINE
-    left = [target for target in job.targets if (target.name, target.service) not in done]
-    tasks = plan(left, seed=secrets.randbits(64), jitter=job.jitter)
     ground = Ground(run.host)
-    if done and store is not None:
+    if len(left) < len(job.targets) and store is not None:
         session.judged += store.judged(run.id)
-    finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store)
+    finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), left, store)
     session.tally.complete = finished
     _conclude(session, run, store)
     if finished and store is not None:
         store.finish_run(run.id, datetime.now(UTC))
-    _close(session, replace(run, host=ground.host), len(tasks))
+    _close(session, replace(run, host=ground.host), len(left))
     return session.status()
 
 
-def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[tuple[str, str | None]]]:
-    """The run that this job is, recorded, and which of its targets are measured already."""
+def _some_names(targets: Iterable[Target]) -> list[str]:
+    """The first few names that will be asked for."""
+    return list(dict.fromkeys(islice((each.host for each in targets if parse(each.host) is None), _SOME)))
+
+
+def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, Sequence[Target]]:
+    """The run that this job is, recorded, and which of its targets are still to be measured."""
     now = datetime.now(UTC)
     if job.resume and store is not None:
         unfinished = store.unfinished_run()
         if unfinished is None or not store.take_over_run(unfinished, process_token()):
-            return None, set()
-        done = store.measured(unfinished.id)
-        here = replace(host, since=now, before=unfinished.host) if done else host
-        return replace(unfinished, host=here, vantage=job.vantage), done
+            return None, ()
+        left = without(job.targets, store.measured(unfinished.id))
+        here = replace(host, since=now, before=unfinished.host) if len(left) < len(job.targets) else host
+        return replace(unfinished, host=here, vantage=job.vantage), left
     run = Run(
         id=new_id(now),
         command=job.command,
@@ -234,34 +248,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[t
     )
     if store is not None:
         store.begin_run(run)
-    return run, set()
-
-
-@dataclass(slots=True, kw_only=True)
-class Desk:
-    """Where the results of a run arrive: recorded at once, shown once they are settled."""
-
-    session: Session
-    recorder: Recorder | None
-    advance: Callable[[], None]
-    """Another target is measured."""
-    _waiting: set[str] = field(default_factory=set)
-    """The measurements whose verdicts are not settled."""
-
-    async def take(self, result: Result, settled: bool) -> None:
-        if self.recorder is not None:
-            await self.recorder.put(result)  # what was printed is in the file
-        key = result.measurement.id
-        if key not in self._waiting:
-            self.advance()
-        if not settled:
-            self._waiting.add(key)
-            return
-        self._waiting.discard(key)
-        if self.recorder is not None:
-            self.recorder.forget(result)
-        self.session.tally.take(result)
-        self.session.show(result)
+    return run, job.targets
 
 
 def _conclude(session: Session, run: Run, store: Store | None) -> None:
@@ -273,9 +260,9 @@ def _conclude(session: Session, run: Run, store: Store | None) -> None:
 
 
 async def _measure(
-    session: Session, run: Run, ground: Ground, network: Network, tasks: Sequence[Task], store: Store | None
+    session: Session, run: Run, ground: Ground, network: Network, targets: Sequence[Target], store: Store | None
 ) -> bool:
-    """Measures the tasks; True when all of them were, False when somebody stopped it."""
+    """Measures the targets; True when all of them were, False when somebody stopped it."""
     job = session.job
     async with AsyncExitStack() as stack:
         clients = clients_of(job.controls, network.now)
@@ -285,8 +272,8 @@ async def _measure(
         if store is not None:
             writer = await stack.enter_async_context(Writer(store))
             recorder = Recorder(run_id=run.id, ground=ground, store=store, writer=writer)
-        advance = stack.enter_context(_progress(session, len(tasks)))
-        desk = Desk(session=session, recorder=recorder, advance=advance)
+        advance = stack.enter_context(_progress(session, len(targets)))
+        desk = Desk(recorder=recorder, advance=advance, show=session.take)
 
         async def take_store(check: StoreCheck) -> None:
             if store is not None:
@@ -304,8 +291,9 @@ async def _measure(
             sink=desk.take,
             locate=job.locate,
             stop=session.stop,
+            shelf=None if recorder is None else Shelf(desk, recorder),
         )
-        finished = await runner.run(tasks)
+        finished = await runner.run(plan(targets, seed=secrets.randbits(64), jitter=job.jitter))
         if recorder is not None:
             await recorder.note_host()
         if finished and job.stores is not None:
@@ -370,12 +358,12 @@ def _tell_offline(session: Session, run: Run) -> Status:
 def _close(session: Session, run: Run, planned: int) -> None:
     job = session.job
     if session.stopped_by is not None:
-        left = planned - len(session.outcomes)
+        left = planned - session.outcomes.total()
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
         session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
     for sentence in trouble(run.host):
         session.err.print(sentence)
-    if not job.controls and any(o is Outcome.INCONCLUSIVE for o in session.outcomes):
+    if not job.controls and session.outcomes[Outcome.INCONCLUSIVE]:
         session.err.print(_NO_CONTROL)
     kept = f" Recorded in {_short(job.database)}, run {run.id}." if job.database else ""
     session.err.print(f"{summary(session.outcomes)}.{kept}")

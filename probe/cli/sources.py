@@ -33,17 +33,17 @@ class Sources:
 
     def of_services(self, names: Sequence[str]) -> Lists:
         """What of the lists belongs to these services; all, where none is named. Raises Refusal for an unknown one."""
+        if not names:
+            return self.lists
         known = {target.service for target in self.lists.targets if target.service is not None}
         for name in names:
             if name not in known:
                 text = f"--service {name}: no such service in the lists (known: {', '.join(sorted(known))})"
                 raise Refusal(text, Status.USAGE)
-        if not names:
-            return self.lists
         return replace(
             self.lists,
             services=tuple(service for service in self.lists.services if service.id in names),
-            others=tuple(target for target in self.lists.others if target.service in names),
+            others=self.lists.others.of_services(names),
         )
 
 

@@ -7,7 +7,7 @@ Law: pure. No address and no name of a place is in it: a service's id and an out
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,7 +25,7 @@ class RunReport:
     """What the process exits with."""
     complete: bool
     """All of its targets were measured."""
-    outcomes: Sequence[Outcome]
+    outcomes: Iterable[Outcome] | Mapping[Outcome, int]
     """Of its targets."""
     services: Sequence[ServiceVerdict]
     durations: Mapping[str, float]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich.text import Text
 
@@ -75,7 +75,7 @@ def how_sure(verdict: Verdict | ServiceVerdict) -> str:
     return f" ({', '.join(words)})" if words else ""
 
 
-def summary(outcomes: Iterable[Outcome]) -> str:
+def summary(outcomes: Iterable[Outcome] | Mapping[Outcome, int]) -> str:
     """`12 targets: 10 ok, 2 blocked`."""
     counts = Counter(outcomes)
     parts = [f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -129,9 +129,16 @@ def result(connection: sqlite3.Connection, measurement_id: str, *, with_bodies: 
     return _result(connection, row, with_bodies=with_bodies)
 
 
+def results_of(connection: sqlite3.Connection, measurement_ids: Sequence[str]) -> Iterator[Result]:
+    """Those measurements, in this order."""
+    for measurement_id in measurement_ids:
+        row = connection.execute(f"{_RESULT} WHERE measurement.id = ?", (measurement_id,)).fetchone()
+        yield _result(connection, row, with_bodies=True)
+
+
 def judged(connection: sqlite3.Connection, run_id: str) -> list[tuple[Target, Verdict]]:
-    """Each target of a run with its newest verdict, without the observations."""
-    found = connection.execute(f"{_RESULT} WHERE measurement.run_id = ?", (run_id,))
+    """Each target of a run that says something of its service, with its newest verdict, without the observations."""
+    found = connection.execute(f"{_RESULT} WHERE measurement.run_id = ? AND target.role IS NOT NULL", (run_id,))
     return [(rows.target_from_row(row), rows.verdict_from_row(row, _reasons(connection, row))) for row in found]
 
 
@@ -203,11 +210,11 @@ def unfinished_run(connection: sqlite3.Connection) -> Run | None:
     return next((found for found in unfinished if not is_alive(found.process)), None)
 
 
-def measured(connection: sqlite3.Connection, run_id: str) -> set[tuple[str, str | None]]:
+def measured(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[str, str | None]]:
     """Name and service of each target with a measurement in the run."""
     sql = """SELECT target.name, target.service FROM measurement JOIN target ON target.id = measurement.target_id
              WHERE measurement.run_id = ?"""
-    return {(row["name"], row["service"]) for row in connection.execute(sql, (run_id,))}
+    return ((row["name"], row["service"]) for row in connection.execute(sql, (run_id,)))
 
 
 def has_body(connection: sqlite3.Connection, sha256: str) -> bool:

@@ -175,6 +175,11 @@ class Store:
         with reading(self.path) as connection:
             return queries.result(connection, measurement_id, with_bodies=with_bodies)
 
+    def results_of(self, measurement_ids: Sequence[str]) -> list[Result]:
+        """These measurements, in this order, with their newest verdicts, their bodies and their certificates."""
+        with reading(self.path) as connection:
+            return list(queries.results_of(connection, measurement_ids))
+
     def run(self, run_id: str) -> Run:
         """One run by its id. Raises StoreError when there is none."""
         with reading(self.path) as connection:
@@ -186,7 +191,7 @@ class Store:
             yield from queries.runs(connection)
 
     def judged(self, run_id: str) -> list[tuple[Target, Verdict]]:
-        """Each target that the run has measured, with its newest verdict."""
+        """Each target that the run has measured, and that says something of its service, with its newest verdict."""
         with reading(self.path) as connection:
             return queries.judged(connection, run_id)
 
@@ -205,10 +210,10 @@ class Store:
         with reading(self.path) as connection:
             return queries.unfinished_run(connection)
 
-    def measured(self, run_id: str) -> set[tuple[str, str | None]]:
+    def measured(self, run_id: str) -> Iterator[tuple[str, str | None]]:
         """Name and service of each target that the run has measured already."""
         with reading(self.path) as connection:
-            return queries.measured(connection, run_id)
+            yield from queries.measured(connection, run_id)
 
     def unreached(self, days: float) -> Iterator[Unreached]:
         """The targets that failed everywhere, at the controls too, over at least so many days."""

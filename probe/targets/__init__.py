@@ -5,6 +5,7 @@ from probe.targets.installed import InForce, NotNewerError, in_force, install
 from probe.targets.keys import parse_roots
 from probe.targets.lists import Lists, check, read
 from probe.targets.load import TargetListError, load
+from probe.targets.many import Targets, without
 from probe.targets.parse import TargetError, parse, parse_one, redirect
 from probe.targets.shipped import named, resolve, service_of, shipped, shipped_dir, targets_of
 
@@ -16,6 +17,7 @@ __all__ = [
     "NotNewerError",
     "TargetError",
     "TargetListError",
+    "Targets",
     "check",
     "in_force",
     "install",
@@ -31,4 +33,5 @@ __all__ = [
     "shipped",
     "shipped_dir",
     "targets_of",
+    "without",
 ]

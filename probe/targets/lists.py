@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from probe.model import Service, Target
+from probe.model import Service
+from probe.roster import Roster
 from probe.targets.entries import LIST_ENDINGS, Form, open_list
 from probe.targets.entry import Entry, ListError
 from probe.targets.load import ENDING, TargetListError, files_of, load
+from probe.targets.many import Targets
 from probe.targets.parse import TargetError, parse
-from probe.targets.shipped import belonging, targets_of
+from probe.targets.shipped import Belonging, targets_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Lists:
     """What is to be measured, and what in the lists was none of it."""
 
     services: tuple[Service, ...]
-    others: tuple[Target, ...] = ()
+    others: Targets = field(default_factory=Targets)
     """Targets that are in no service file; those at a service's domain belong to it all the same."""
     faults: tuple[str, ...] = ()
     """Lines of lists that are no target, each with file, line and reason."""
@@ -31,9 +33,9 @@ class Lists:
     """How often a list from elsewhere names a target that is there already."""
 
     @property
-    def targets(self) -> tuple[Target, ...]:
+    def targets(self) -> Targets:
         """All of them: those of the service files first."""
-        return (*targets_of(self.services), *self.others)
+        return self.others.after(targets_of(self.services))
 
 
 def read(paths: Sequence[Path], known: Sequence[Service] = ()) -> Lists:
@@ -65,7 +67,7 @@ class _Reading:
     """Lists while they are read."""
 
     service_files: list[Path] = field(default_factory=list)
-    found: dict[str, Target] = field(default_factory=dict)
+    found: Roster = field(default_factory=Roster)
     """What the lists from elsewhere name."""
     faults: list[str] = field(default_factory=list)
     fatal: list[str] = field(default_factory=list)
@@ -99,8 +101,9 @@ class _Reading:
                 continue
             any_target = True
             for target in targets:
-                self.repeated += target.name in self.found
-                self.found.setdefault(target.name, target)
+                before = len(self.found)
+                self.found.add(target.name)
+                self.repeated += len(self.found) == before
         return any_target
 
     def services(self) -> tuple[Service, ...]:
@@ -115,12 +118,13 @@ class _Reading:
         """What was read, as one."""
         named = {service.id for service in services}  # a file of the user's takes the place of what we know of it
         every = (*(service for service in known if service.id not in named), *services)
-        described = {target.name: target for target in targets_of(every)}
         own = {target.name for target in targets_of(services)}
-        others = [target for name, target in self.found.items() if name not in own]
+        others: Sequence[str] = self.found
+        if any(name in self.found for name in own):
+            others = Roster(name for name in self.found if name not in own)
         return Lists(
             services=tuple(services),
-            others=tuple(belonging(target, every, described) for target in others),
+            others=Targets(names=others, belonging=Belonging.to(every).of),
             faults=tuple(self.faults),
             repeated=self.repeated + len(self.found) - len(others),
         )

@@ -5,6 +5,7 @@ Law: pure. Whatever the text, the answer is a target or a TargetError; a target'
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
@@ -22,6 +23,9 @@ _FORMS = "give a domain, http(s)://host/path, tcp://host:port, tls://host:port, 
 _REDIRECTING = frozenset({Scheme.HTTP, Scheme.HTTPS})
 # A datagram is answered only when it says something: of what a service may speak over UDP, STUN is what we can say.
 _SPOKEN_UNASKED = {Scheme.UDP: ProtocolName.STUN}
+# Several labels of small letters and digits, with single hyphens inside, the last one not a number.
+_LABEL = "[a-z0-9]+(?:-[a-z0-9]+)*"
+_ORDINARY = re.compile(rf"(?!.*[^.]{{64}})(?:{_LABEL}\.)+(?=[a-z]){_LABEL}")
 _USUAL_PORTS = {Scheme.UDP: 3478}
 
 
@@ -140,6 +144,8 @@ def _host(text: str, host: str) -> str:
         # A mapped address is IPv4 on the wire, and how it is spelled differs between versions of Python.
         return str(getattr(address, "ipv4_mapped", None) or address)
     name = host.removesuffix(".")
+    if len(name) <= _LONGEST_HOST and _ORDINARY.fullmatch(name):
+        return name  # as UTS 46 has it, which takes ten times as long to say so
     try:
         encoded = idna.encode(name, uts46=True, std3_rules=False).decode("ascii").lower()
     except idna.IDNAError:

@@ -96,7 +96,9 @@ def test_none_is_kept_of_a_run_that_is_not_there(store: Store) -> None:
 
 def test_what_a_run_has_concluded_of_its_targets(store: Store) -> None:
     store.begin_run(a_run("run-2"))
-    other = Target(scheme=Scheme.TCP, host="wechat.example", port=8080, service="wechat")
+    other = Target(scheme=Scheme.TCP, host="wechat.example", port=8080, service="wechat", role=Role.WEB)
+    no_part_of_it = Target(scheme=Scheme.TCP, host="wechat.example", port=81, service="wechat")
+    store.add([a_result("m-4", target=no_part_of_it)])
     store.add([a_result("m-1"), a_result("m-2", target=other, outcome=Outcome.OK), a_result("m-3", run_id="run-2")])
     store.add_verdicts([a_verdict("m-2", Outcome.DOWN, rules_version="2")])
     assert sorted(store.judged("run-1"), key=lambda each: each[0].name) == [

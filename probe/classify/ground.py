@@ -52,8 +52,12 @@ class Ground:
     """Certificates that were refused for a name or an authority, by the site that showed them."""
     _pages: dict[str, set[str]] = field(default_factory=dict)
     """Where the pages in clear of each site led, or what they were."""
-    _addresses: dict[str, frozenset[str]] = field(default_factory=dict)
+    _addresses: dict[str, set[str]] = field(default_factory=dict)
     """What the resolver said of each site's names."""
+    _elsewhere: bool = False
+    """It said something else of one of them than of a name that cannot exist."""
+    _led_away: bool = False
+    """A page in clear led to another site."""
 
     def learn(self, mine: Measurement, controls: Sequence[Measurement]) -> None:
         """Takes a finished measurement, and what the controls saw of the same target, into account."""
@@ -130,12 +134,12 @@ class Ground:
             return
         site = _site(seen.server_name)
         if row.failure is not Failure.SSL_INVALID_CERTIFICATE:
-            self._strangers.setdefault(site, set()).add(leaf_of(row))
+            _note(self._strangers, site, leaf_of(row))
         elif seen.not_before and seen.not_after:
             if started_at > parse_time(seen.not_after):
-                self._late.setdefault(site, set()).add(leaf_of(row))
+                _note(self._late, site, leaf_of(row))
             elif started_at < parse_time(seen.not_before):
-                self._early.setdefault(site, set()).add(leaf_of(row))
+                _note(self._early, site, leaf_of(row))
 
     def _learn_ipv6(self, hop: Hop, theirs: Sequence[Path]) -> None:
         tried = addresses_in(filter(is_of_ipv6, hop.tcp))
@@ -149,8 +153,9 @@ class Ground:
             return
         given = v4_addresses(hop.dns)
         if self.host.captive_portal is None and given:
-            site = _site(hop.host)
-            self._addresses[site] = self._addresses.get(site, frozenset()) | given
+            for address in given:
+                _note(self._addresses, _site(hop.host), address)
+            self._elsewhere = self._elsewhere or not given <= frozenset(self.host.rewritten_to)
         if not self.host.rewritten_to:
             return
         if (given and not given <= frozenset(self.host.rewritten_to)) or hop.failure is Failure.DNS_NXDOMAIN:
@@ -168,20 +173,28 @@ class Ground:
             onward = _host_of(page.location)
             if onward is not None and not same_site(onward, hop.host):
                 mark = f"to {onward}"
-        self._pages.setdefault(_site(hop.host), set()).add(mark)
+        self._led_away = self._led_away or mark.startswith("to ")
+        _note(self._pages, _site(hop.host), mark)
 
     def _is_portal(self) -> bool:
         """Nothing was authenticated, and what was met shows the hand of one stranger."""
         if self.host.captive_portal is not None or not self.host.online:
             return False
         rewritten = frozenset(self.host.rewritten_to)
-        if rewritten and self._addresses and all(given <= rewritten for given in self._addresses.values()):
+        if rewritten and self._addresses and not self._elsewhere:
             return True
         if _is_one(self._strangers) or _is_one(self._pages):
             # One address for many names, from a resolver that denies what does not exist, is a filter of these names.
             return not (_is_one(self._addresses) and self.host.resolver_rewrites_nxdomain is False)
-        led_away = any(mark.startswith("to ") for marks in self._pages.values() for mark in marks)
-        return self._impostor and (bool(rewritten) or bool(self._strangers) or led_away)
+        return self._impostor and (bool(rewritten) or bool(self._strangers) or self._led_away)
+
+
+def _note(found: dict[str, set[Any]], site: str, thing: Any) -> None:
+    """Adds what a site gave, as long as that says more: that there are several sites, or several things. A run may meet
+    a million of either."""
+    things = frozenset[Any]().union(*found.values())
+    if (site not in found and len(found) < _SEVERAL) or (thing not in things and len(things) < _SEVERAL):
+        found.setdefault(site, set()).add(thing)
 
 
 def _is_one(found: dict[str, Any]) -> bool:

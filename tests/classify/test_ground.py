@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probe.classify import Ground
+from probe.classify import ground as ground_module
 from probe.failure import Failure as F
 from probe.model import Host, Measurement, Scheme, Target
 from tests.classify.stories import CONTROL, HERE, ONLINE, REAL, REAL2, REAL6, STUB, Saw, well
@@ -229,3 +232,24 @@ def test_a_host_at_a_moment() -> None:
     assert host.at(moment) is host
     assert host.at(moment.replace(year=2025)) is earlier
     assert earlier.at(moment.replace(year=2020)) is earlier
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz")), max_size=12))
+def test_what_is_kept_of_many_sites_says_the_same_as_all_of_it(given_: list[tuple[str, str]]) -> None:
+    kept: dict[str, set[str]] = {}
+    every: dict[str, set[str]] = {}
+    for site, thing in given_:
+        ground_module._note(kept, site, thing)
+        every.setdefault(site, set()).add(thing)
+    assert ground_module._is_one(kept) == ground_module._is_one(every)
+    assert ground_module._is_of_several(kept) == ground_module._is_of_several(every)
+    assert bool(kept) == bool(every)
+
+
+def test_of_very_many_sites_little_is_kept() -> None:
+    ground = Ground(ONLINE)
+    for number in range(500):
+        host = f"n{number}.site{number}.example"
+        ground.learn(login(host, f"192.31.196.{number % 250}", body=f"body {number}"), ())
+    kept = [ground._pages, ground._addresses]
+    assert all(sum(map(len, found.values())) <= 4 for found in kept)

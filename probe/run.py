@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from probe.address import Address
 from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
 from probe.classify import Fingerprints, Ground
-from probe.model import Measurement, Scheme, Target, Vantage
+from probe.model import Host, Measurement, Scheme, Target, Vantage, Verdict
 from probe.panel import Control, beside
 from probe.plan import Task
 from probe.settling import Settling, Shelf, Sink
@@ -33,6 +33,9 @@ _DESCRIPTORS_OURS = 64
 _TRIES = 5
 _COLLECT_AFTER = 20_000
 """Objects that came and did not go, before Python looks for cycles among them."""
+
+Hand = Callable[[Measurement, tuple[Measurement, ...], Mapping[Host, Verdict]], None]
+"""Gives away what was measured, what the controls saw, and the verdicts by how the host may be."""
 
 T = TypeVar("T")
 
@@ -62,21 +65,23 @@ class Runner:
     controls: Sequence[Control]
     sink: Sink
     """Is given each result at once, and once more where its verdict was not settled then."""
+    hand: Hand | None = None
+    """Is given what was measured in place of the sink, where another process knows the whole run."""
     locate: bool = False
     """Whether to find out where on the path a block sits."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     shelf: Shelf | None = None
     """Where results are kept that wait for their verdicts, where they are many."""
-    _hosts: Turns = field(init=False)
+    _hosts: Politeness = field(init=False)
     _settling: Settling = field(init=False)
 
     def __post_init__(self) -> None:
-        self._hosts = Turns(self.pace.per_host)
+        self._hosts = Politeness(self.pace.per_host)
         self._settling = Settling(ground=self.ground, fingerprints=self.fingerprints, sink=self.sink, shelf=self.shelf)
         self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
-    async def run(self, tasks: Iterable[Task]) -> bool:
+    async def run(self, tasks: Iterable[Task] | AsyncIterable[Task]) -> bool:
         """Measures every task, and returns True; False when it was stopped before the end. A task is asked for when
         there is a place for it."""
         try:
@@ -87,12 +92,12 @@ class Runner:
         await self._settling.finish()
         return finished
 
-    async def _measure_all(self, tasks: Iterable[Task]) -> bool:
+    async def _measure_all(self, tasks: Iterable[Task] | AsyncIterable[Task]) -> bool:
         """The one scheduler: it alone waits for a free place and for the rate, and then starts the next."""
         places = asyncio.Semaphore(min(self.pace.concurrency, affordable()))
-        throttler = _throttler(self.pace.rate)
+        throttler = throttler_of(self.pace.rate)
         async with asyncio.TaskGroup() as group:
-            for task in tasks:
+            async for task in _one_by_one(tasks):
                 await places.acquire()
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
@@ -121,7 +126,10 @@ class Runner:
         if self.locate and self._settling.may_be_blocked(here, controls):
             found = here
             here = await _patiently(lambda: locate(found, controls, self.ground.host, self.network))
-        await self._settling.add(here, controls)
+        if self.hand is None:
+            await self._settling.add(here, controls)
+        else:
+            self.hand(here, controls, self._settling.verdicts(here, controls))
 
     async def _measure_here(self, target: Target) -> Measurement:
         return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
@@ -141,8 +149,17 @@ class Runner:
         return lambda address: (address.version == 4 or self.ground.tries_ipv6) and has_route(address)
 
 
+async def _one_by_one(tasks: Iterable[Task] | AsyncIterable[Task]) -> AsyncIterator[Task]:
+    if isinstance(tasks, AsyncIterable):
+        async for task in tasks:
+            yield task
+    else:
+        for task in tasks:
+            yield task
+
+
 @dataclass(slots=True)
-class Turns:
+class Politeness:
     """Who is measured at most so often at once; a host is remembered only while somebody is at it."""
 
     most: int | None
@@ -209,8 +226,9 @@ def affordable() -> int:
     return max(1, (wanted - _DESCRIPTORS_OURS) // _DESCRIPTORS_EACH)
 
 
-def _throttler(rate: float | None) -> Throttler | None:
-    """Short periods, since a whole period's allowance may go at once."""
+def throttler_of(rate: float | None) -> Throttler | None:
+    """What lets so many go a second; None where there is no limit. Short periods, since a whole period's allowance may
+    go at once."""
     if rate is None:
         return None
     count = max(1, round(rate / 10))

@@ -7,7 +7,7 @@ not settled then. What is given for good is never given again, and by the run's 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -71,8 +71,20 @@ class Settling:
         case = Case.of(here, controls, self.ground.host)
         return self.may_be_blocked(here, controls) or is_ghost(case) or is_slowed(case)
 
-    async def add(self, here: Measurement, controls: tuple[Measurement, ...]) -> None:
-        """Gives a new result to the sink, and all those that what is known of the host by now has settled."""
+    def verdicts(self, here: Measurement, controls: tuple[Measurement, ...]) -> Mapping[Host, Verdict]:
+        """The verdicts by how the host may be, for another process that is to give the result. Nothing of it is kept
+        here."""
+        for _ in self._verdicts(here, controls):
+            pass
+        return self._judged.pop(here.id).verdicts
+
+    async def add(
+        self, here: Measurement, controls: tuple[Measurement, ...], known: Mapping[Host, Verdict] | None = None
+    ) -> None:
+        """Gives a new result to the sink, and all those that what is known of the host by now has settled. `known` are
+        verdicts on it that were worked out elsewhere."""
+        if known is not None:
+            self._judged[here.id] = _Judged(here, controls, dict(known))
         verdict = next(self._verdicts(here, controls))
         self._open[here.id] = Result(measurement=here, controls=controls, verdict=verdict)
         await self._give(here.id, again=True)

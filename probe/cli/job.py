@@ -36,6 +36,8 @@ class Job:
     networks: Networks
     timeouts: Timeouts
     pace: Pace
+    workers: int = 1
+    """Processes that measure; with one, this process does it itself."""
     jitter: float
     database: Path | None
     """`None`: nothing is recorded."""

@@ -137,6 +137,17 @@ def run(
             "--rate", envvar="PROBE_RATE", min=0.01, help="New measurements a second.", show_default=f"{_RATE:g}"
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            envvar="PROBE_WORKERS",
+            min=1,
+            max=64,
+            help="Processes that measure; the rate and the number at once are of all together.",
+            show_default="one for each core where the lists have 2,000 targets or more, else one",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the last run that was cut short.")] = False,
     scheduled: Annotated[
         bool,
@@ -182,6 +193,7 @@ def run(
     """Measure whole target lists, and record what was found."""
     from dataclasses import replace
 
+    from probe.cli.conduct import workers_for
     from probe.cli.consenting import require_consent
     from probe.cli.contacts import show_contacts
     from probe.cli.session import carry_out
@@ -222,6 +234,7 @@ def run(
     if dry_run:
         return show_contacts(job)
     allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
+    job = replace(job, workers=workers_for(len(job.targets), workers or files.config.workers))
     return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics))
 
 

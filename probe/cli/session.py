@@ -21,13 +21,12 @@ from rich.text import Text
 from probe import __version__
 from probe.address import parse
 from probe.classify import Ground, classify, judge, rules_version
-from probe.cli.app_stores import ask_stores
+from probe.cli.conduct import Conduct, begin_with
 from probe.cli.desk import Desk, Shelf
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
 from probe.cli.metrics import Tally
 from probe.cli.recorder import Recorder
-from probe.control import clients_of
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Verdict
@@ -36,7 +35,7 @@ from probe.plan import plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
 from probe.report.terminal import service_line, summary, verdict_lines
-from probe.run import Runner, spare_the_collector, unless
+from probe.run import spare_the_collector, unless
 from probe.service import ServiceVerdict
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
@@ -44,6 +43,7 @@ from probe.steps.network import Network
 from probe.store import Store, StoreError, Writer, process_token
 from probe.storefront import StoreCheck
 from probe.targets import without
+from probe.worker import Worker, hired
 
 _SOME = 10
 """Names of which the resolvers are told, where they answer no other question."""
@@ -62,6 +62,10 @@ class Session:
     """A job while it is carried out: what it has told so far, and who stopped it."""
 
     job: Job
+    workers: Sequence[Worker] = ()
+    """Those that measure; none where this process does it itself."""
+    lost: str | None = None
+    """How one of them ended before its work was done."""
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
     """Of the whole run, what a killed process had measured of it too: the targets that say something of a service."""
@@ -126,6 +130,8 @@ class Session:
         """What the process exits with (contract, Exit status)."""
         if self.stopped_by is not None:
             return _STATUS[self.stopped_by]
+        if self.lost is not None:
+            return Status.FAILED
         if self.outcomes[Outcome.BLOCKED]:
             return Status.BLOCKED
         return Status.OK if self.outcomes[Outcome.OK] == self.outcomes.total() else Status.NOT_OK
@@ -149,9 +155,9 @@ def carry_out(job: Job) -> Status:
         networks=job.networks,
     )
     try:
-        with _open(job) as store:
-            spare_the_collector()
-            session = Session(job)
+        spare_the_collector()
+        with hired(job.workers if job.workers > 1 else 0, begin_with(job, network)) as workers, _open(job) as store:
+            session = Session(job, workers)
             status = asyncio.run(_carry_out_until_stopped(session, network, store))
             if job.metrics is not None:
                 session.tally.write(job.metrics, store, status)
@@ -238,6 +244,7 @@ def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, Seque
             "controls": list(job.controls),
             "concurrency": job.pace.concurrency,
             "rate": job.pace.rate,
+            "workers": job.workers,
             "timeout_tcp": job.timeouts.tcp,
             "locate": job.locate,
             "targets": len(job.targets),
@@ -265,9 +272,6 @@ async def _measure(
     """Measures the targets; True when all of them were, False when somebody stopped it."""
     job = session.job
     async with AsyncExitStack() as stack:
-        clients = clients_of(job.controls, network.now)
-        for client in clients:
-            await stack.enter_async_context(client)
         recorder = None
         if store is not None:
             writer = await stack.enter_async_context(Writer(store))
@@ -280,27 +284,26 @@ async def _measure(
                 await asyncio.to_thread(store.add_store_check, check)
             session.show_store(check)
 
-        runner = Runner(
-            run_id=run.id,
-            vantage=job.vantage,
+        conduct = Conduct(
+            job=job,
+            run=run,
             ground=ground,
-            fingerprints=job.fingerprints,
             network=network,
-            pace=job.pace,
-            controls=clients,
             sink=desk.take,
-            locate=job.locate,
-            stop=session.stop,
             shelf=None if recorder is None else Shelf(desk, recorder),
+            stop=session.stop,
         )
-        finished = await runner.run(plan(targets, seed=secrets.randbits(64), jitter=job.jitter))
+        tasks = plan(targets, seed=secrets.randbits(64), jitter=job.jitter)
+        if session.workers:
+            done = await conduct.by_workers(tasks, session.workers)
+        else:
+            done = await conduct.by_this_process(tasks, take_store)
         if recorder is not None:
             await recorder.note_host()
-        if finished and job.stores is not None:
-            finished = await ask_stores(job.stores, runner, take_store)
-    for problem in dict.fromkeys(problem for client in clients for problem in client.problems):
+    session.lost = done.lost
+    for problem in done.problems:
         session.err.print(f"control: {problem}")
-    return finished
+    return done.finished
 
 
 @contextmanager
@@ -361,6 +364,10 @@ def _close(session: Session, run: Run, planned: int) -> None:
         left = planned - session.outcomes.total()
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
         session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
+    elif session.lost is not None:
+        left = planned - session.outcomes.total()
+        how = "; `probe run --resume` measures the rest" if job.database else ""
+        session.err.print(f"Cut short, {session.lost}: {left} of {planned} not measured{how}.")
     for sentence in trouble(run.host):
         session.err.print(sentence)
     if not job.controls and session.outcomes[Outcome.INCONCLUSIVE]:

@@ -75,6 +75,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     timeout: Annotated[float, msgspec.Meta(ge=LEAST_TIMEOUT, le=MOST_TIMEOUT)] | None = None
     concurrency: Annotated[int, msgspec.Meta(ge=1)] | None = None
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
     allow_vpn: bool = False
     """Let scheduled runs measure where the way out is a VPN."""
     vantage: VantageTable = VantageTable()

@@ -1,0 +1,146 @@
+"""How the targets of a job are measured: by this process, or by workers of it.
+
+Law: both find the same. A worker is told by its parent what the run is; what it is asked to do stands in the job that
+both have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from probe.classify import Ground
+from probe.cli.app_stores import ask_stores
+from probe.cli.job import Job
+from probe.control import Client, clients_of
+from probe.crew import Crew
+from probe.model import Result, Run
+from probe.parcel import Heard, Setup
+from probe.plan import Task
+from probe.run import Hand, Runner
+from probe.settling import Shelf, Sink
+from probe.steps.network import Network, Resolver
+from probe.storefront import StoreCheck
+from probe.worker import Begin, Tools, Worker
+
+LARGE = 2_000
+"""Targets from which on a run has a worker for each core: starting them costs as much as some hundred checks."""
+
+
+def workers_for(targets: int, wanted: int | None) -> int:
+    """How many workers a run over so many targets has; one where it does everything itself."""
+    if wanted is not None:
+        return wanted
+    return len(os.sched_getaffinity(0)) if targets >= LARGE else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of it."""
+
+    finished: bool
+    """All of the targets were measured."""
+    problems: Sequence[str]
+    """What went wrong with the controls, each once."""
+    lost: str | None = None
+    """How a worker ended before its work was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conduct:
+    """A job that is to be carried out, and where its results go."""
+
+    job: Job
+    run: Run
+    ground: Ground
+    network: Network
+    sink: Sink
+    shelf: Shelf | None
+    stop: asyncio.Event
+
+    async def by_this_process(self, tasks: Iterable[Task], take_store: Callable[[StoreCheck], Awaitable[None]]) -> Done:
+        """Measures the targets, and then asks the app stores where the job wants it."""
+        async with _clients(self.job, self.network) as clients:
+            runner = _runner(
+                self.job,
+                self.run.id,
+                self.ground,
+                self.network,
+                clients,
+                pace=self.job.pace,
+                sink=self.sink,
+                shelf=self.shelf,
+                stop=self.stop,
+            )
+            finished = await runner.run(tasks)
+            if finished and self.job.stores is not None:
+                finished = await ask_stores(self.job.stores, runner, take_store)
+        return Done(finished=finished, problems=_problems(clients))
+
+    async def by_workers(self, tasks: Iterable[Task], workers: Sequence[Worker]) -> Done:
+        """Has the targets measured."""
+        resolvers = tuple((each.address, each.port) for each in self.network.resolvers)
+        crew = Crew(
+            workers=workers,
+            setup=Setup(self.run.id, self.run.host, resolvers),
+            ground=self.ground,
+            fingerprints=self.job.fingerprints,
+            pace=self.job.pace,
+            sink=self.sink,
+            shelf=self.shelf,
+            stop=self.stop,
+        )
+        finished = await crew.run(tasks)
+        return Done(finished=finished, problems=tuple(crew.problems), lost=crew.lost)
+
+
+def begin_with(job: Job, network: Network) -> Begin:
+    """How a worker of this job begins."""
+
+    @asynccontextmanager
+    async def begin(setup: Setup, hand: Hand) -> AsyncIterator[Tools]:
+        pace = replace(job.pace, rate=None)  # which is the parent's to keep
+        here = replace(network, resolvers=tuple(Resolver(*each) for each in setup.resolvers))
+        async with _clients(job, network) as clients:
+            yield Tools(
+                _runner(job, setup.run_id, Ground(setup.host), here, clients, pace=pace, sink=_nobody, hand=hand),
+                lambda: tuple(Heard(client.clock_offset, client.impostor) for client in clients),
+                lambda: _problems(clients),
+            )
+
+    return begin
+
+
+@asynccontextmanager
+async def _clients(job: Job, network: Network) -> AsyncIterator[Sequence[Client]]:
+    async with AsyncExitStack() as stack:
+        clients = clients_of(job.controls, network.now)
+        for client in clients:
+            await stack.enter_async_context(client)
+        yield clients
+
+
+def _problems(clients: Sequence[Client]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(problem for client in clients for problem in client.problems))
+
+
+def _runner(job: Job, run_id: str, ground: Ground, network: Network, clients: Sequence[Client], **more: Any) -> Runner:
+    """What measures for this job."""
+    return Runner(
+        run_id=run_id,
+        vantage=job.vantage,
+        ground=ground,
+        fingerprints=job.fingerprints,
+        network=network,
+        controls=clients,
+        locate=job.locate,
+        **more,
+    )
+
+
+async def _nobody(result: Result, settled: bool) -> None:
+    raise AssertionError("a worker hands over what it has found, and keeps nothing")

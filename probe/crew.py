@@ -1,0 +1,165 @@
+"""A run on several cores: workers measure and ask the controls, this process judges for good and records.
+
+Law: one scheduler hands out the targets, so that there is one rate and one concurrency over all; all targets of one
+host go to one worker, so that nobody meets a burst. What is known of the host is learned here, from what all of them
+saw. When a worker is lost, what was handed over is recorded, and nothing new is begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from zlib import crc32
+
+from probe.classify import Fingerprints, Ground
+from probe.parcel import Setup, pack_order, pack_setup, unpack
+from probe.pipes import Kind, Messages, listen, say, speak
+from probe.plan import Task
+from probe.run import Pace, affordable, throttler_of, unless
+from probe.settling import Settling, Shelf, Sink
+from probe.steps.errors import HostExhaustedError
+from probe.steps.lag import Lag
+from probe.worker import Worker
+
+_PATIENCE = 5.0
+"""Seconds that a worker may take to give up what it is at."""
+_PAUSE = 0.01
+
+
+class LostError(Exception):
+    """A worker has ended before its work was done; says how."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Crew:
+    """One run over a list of tasks, by several workers."""
+
+    workers: Sequence[Worker]
+    setup: Setup
+    ground: Ground
+    """What is known of this host, to which the run adds."""
+    fingerprints: Fingerprints
+    pace: Pace
+    sink: Sink
+    """Is given each result at once, and once more where its verdict was not settled then."""
+    shelf: Shelf | None = None
+    """Where results are kept that wait for their verdicts, where they are many."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by anybody: nothing new is begun, and what is under way is given up."""
+    problems: dict[str, None] = field(default_factory=dict)
+    """What went wrong with the controls, each once."""
+    lost: str | None = None
+    """How a worker ended before its work was done."""
+    _settling: Settling = field(init=False)
+    _ways: list[asyncio.WriteTransport] = field(default_factory=list)
+    _heard: list[Messages] = field(default_factory=list)
+    _taking: set[asyncio.Task[None]] = field(default_factory=set)
+    """What has come and is on its way to the database."""
+    _failed: asyncio.Future[None] = field(init=False)
+    _lag: Lag = field(default_factory=Lag)
+
+    def __post_init__(self) -> None:
+        self._settling = Settling(ground=self.ground, fingerprints=self.fingerprints, sink=self.sink, shelf=self.shelf)
+
+    async def run(self, tasks: Iterable[Task]) -> bool:
+        """Has every task measured, and returns True; False when it was stopped before the end, or a worker was lost.
+        Raises HostExhaustedError where a worker did, and StoreError."""
+        finished = False
+        self._failed = asyncio.get_running_loop().create_future()
+        try:
+            async with self._lag.watched():
+                finished = await unless(self.stop, self._have_measured(tasks)) or False
+        except BaseExceptionGroup as errors:
+            error = errors.exceptions[0]
+            if not isinstance(error, LostError):
+                raise error from None
+            self.lost = str(error)
+        finally:
+            await self._dismiss()
+        if self._failed.done():
+            self._failed.result()
+        await self._settling.finish()
+        return finished
+
+    async def _have_measured(self, tasks: Iterable[Task]) -> bool:
+        most = min(self.pace.concurrency, affordable() * len(self.workers))
+        places, throttler = asyncio.Semaphore(most), throttler_of(self.pace.rate)
+        async with asyncio.TaskGroup() as group:
+            watching = [
+                group.create_task(self._watch(worker, await self._begin(worker, places))) for worker in self.workers
+            ]
+            for task in tasks:
+                await places.acquire()
+                if throttler is not None:
+                    await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
+                await self._lag.calm()
+                way = self._ways[crc32(task.target.host.encode()) % len(self._ways)]
+                say(way, Kind.ORDER, pack_order(task.target, task.delay))
+            for _ in range(most):
+                await places.acquire()
+            for each in watching:
+                each.cancel()
+        return True
+
+    async def _begin(self, worker: Worker, places: asyncio.Semaphore) -> Messages:
+        """Tells a worker what the run is, and hears it from then on."""
+
+        def take(kind: Kind, data: bytes) -> None:
+            if kind is Kind.PARCEL:
+                taking = asyncio.create_task(self._take(data, places))
+                self._taking.add(taking)
+                taking.add_done_callback(self._taken)
+            elif kind is Kind.PROBLEM:
+                self.problems[data.decode()] = None
+            else:
+                self._fail(HostExhaustedError(data.decode()))
+
+        worker.begun = True
+        heard = await listen(worker.parcels, take)
+        way = await speak(worker.orders)
+        self._heard.append(heard)
+        self._ways.append(way)
+        say(way, Kind.SETUP, pack_setup(self.setup))
+        return heard
+
+    async def _take(self, data: bytes, places: asyncio.Semaphore) -> None:
+        """Takes what a worker has found into account, and has it recorded; only then there is a place again."""
+        parcel = unpack(data)
+        for heard in parcel.heard:
+            self.ground.hear(heard.clock_offset, heard.impostor)
+        self.ground.learn(parcel.here, parcel.controls)
+        await self._settling.add(parcel.here, parcel.controls, parcel.verdicts)
+        places.release()
+
+    def _taken(self, taking: asyncio.Task[None]) -> None:
+        self._taking.discard(taking)
+        if not taking.cancelled() and (error := taking.exception()) is not None:
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        """The first failure ends the run."""
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _watch(self, worker: Worker, messages: Messages) -> None:
+        """Raises when something has failed, or the worker has ended."""
+        await asyncio.wait((messages.ended, self._failed), return_when=asyncio.FIRST_COMPLETED)
+        if self._failed.done():
+            self._failed.result()
+        while not worker.has_ended():  # noqa: ASYNC110 - a process sets no event
+            await asyncio.sleep(_PAUSE)
+        status = worker.status or 0
+        how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        raise LostError(f"the worker process {worker.pid} {how}")
+
+    async def _dismiss(self) -> None:
+        """Tells all workers that it is over, hears them out, and sees that what they had finished is recorded."""
+        for way in self._ways:
+            way.close()
+        ended = [messages.ended for messages in self._heard]
+        if ended:
+            await asyncio.wait(ended, timeout=_PATIENCE)
+        while self._taking:
+            await asyncio.wait(tuple(self._taking))

@@ -1,0 +1,58 @@
+"""What one process packs another unpacks, equal in everything."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from probe.classify import classify
+from probe.model import Certainty, Host, Observation, ProtocolName, Role, Scheme, Target
+from probe.observation import DETAILS
+from probe.parcel import Heard, Order, Parcel, pack, pack_order, unpack, unpack_order
+from tests.classify.stories import CONTROL, HERE, HTTPS, ONLINE, REAL, well
+from tests.store.examples import BODY, DER, OBSERVATIONS, a_control, a_result
+
+TARGET = Target(
+    scheme=Scheme.TCP,
+    host="line.example",
+    port=5222,
+    speaks=ProtocolName.XMPP,
+    service="line",
+    role=Role.LONG_LINK,
+    certainty=Certainty.UNVERIFIED,
+    retired=date(2019, 5, 31),
+    roots=("public", "ab"),
+)
+
+
+def test_a_task_comes_as_it_went() -> None:
+    assert unpack_order(pack_order(TARGET, 0.25)) == Order(TARGET, 0.25)
+
+
+def test_every_kind_of_observation_comes_as_it_went() -> None:
+    assert {row.step for row in OBSERVATIONS} >= {*DETAILS} - {"greeting"}, "the examples have them all"
+    result = a_result("m-1")
+    sent = Parcel(
+        replace(result.measurement, bodies={"b": BODY}, certificates={"c": DER}),
+        (a_control(), replace(a_control("control-2"), bodies={"x": b""})),
+        {},
+        (Heard(None, True), Heard(-1.5, False)),
+    )
+    come = unpack(pack(sent))
+    assert come == sent
+    assert (come.here.bodies, come.here.certificates) == ({"b": BODY}, {"c": DER})
+    assert come.controls[1].bodies == {"x": b""}
+    assert all(type(a) is type(b) for a, b in zip(come.here.observations, OBSERVATIONS, strict=False))
+    assert all(isinstance(row, Observation) for row in come.here.observations)
+
+
+def test_verdicts_come_with_the_hosts_they_stand_on() -> None:
+    here = well().measured(HTTPS, HERE)
+    since = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
+    hosts = (
+        ONLINE,
+        replace(ONLINE, captive_portal=True, rewritten_to=(REAL,), clock_offset=0.1),
+        Host(online=False, why_offline="no route", since=since, before=ONLINE),
+    )
+    verdicts = {host: classify(here, (well().measured(HTTPS, CONTROL),), host) for host in hosts}
+    assert unpack(pack(Parcel(here, (), verdicts, ()))).verdicts == verdicts

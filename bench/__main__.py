@@ -2,7 +2,8 @@
 
     python -m bench [--quick] [--only PART ...]
 
-Parts: cpu, profile. Prints tables of ratios beside those that are asked for, and fails on no number.
+Prints tables of ratios beside those that are asked for, and fails on no number. A full run of all parts, more than
+an hour for the sake of the million names, writes `docs/performance.md`.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from bench import profile
-from bench.contenders import CONTENDERS, Bench
+from bench import page, profile, volume
+from bench.contenders import CONTENDERS, Bench, FailedError
 from bench.cpu import compare, table
 from bench.ground import enter, furnish, is_inside
+from bench.page import Section
 from bench.servers import serving
 
 
@@ -30,42 +33,74 @@ def main(arguments: Sequence[str]) -> int:
         furnish(home)
         with serving(home) as servers:
             print(f"Pages by {servers.web}, names by {servers.names}, all on loopback of a network of its own.")
-            bench = Bench(home=home, servers=servers)
+            bench, sections = Bench(home=home, servers=servers), list[Section]()
             for part in options.only or PARTS:
-                PARTS[part](bench, options)
+                sections.append(PARTS[part](bench, options))
+                _show(sections[-1])
+            if not (options.quick or options.only or options.contender):
+                page.write(sections, servers)
+                print(f"{page.PATH.relative_to(Path.cwd())} is written.")
     return 0
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--quick", action="store_true", help="one short round: figures within a fifth, in a minute")
+    parser.add_argument("--quick", action="store_true", help="short and only once: figures within a fifth, in minutes")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="only this part; may be repeated")
     parser.add_argument("--contender", action="append", help="of part cpu only this one; may be repeated")
     return parser.parse_args(arguments)
 
 
-def _cpu(bench: Bench, options: argparse.Namespace) -> None:
+def _cpu(bench: Bench, options: argparse.Namespace) -> Section:
     chosen = [each for each in CONTENDERS if not options.contender or each.key in options.contender]
     few, many, rounds = (50, 300, 1) if options.quick else (100, 1500, 5)
     costs = compare(bench, chosen, few=few, many=many, rounds=rounds)
-    print(f"CPU for each target, median of {rounds} rounds, {many} targets less {few}")
-    show(table(costs, chosen))
+    return Section(
+        title="CPU for each check",
+        says=f"Of the client's process alone, as the kernel counts it; median of {rounds} rounds. Each program runs on"
+        f" a list of {many} targets and on one of {few}, and the difference is divided, so that no start is in it."
+        " Every target is a name of its own and a fresh connection. A full check is two DNS queries, TCP, TLS verified,"
+        " HTTP, the verdict, and its rows in SQLite. `theirs / ours` names in brackets what it is compared with: https,"
+        " http, names, engine.",
+        rows=table(costs, chosen),
+    )
 
 
-def _profile(bench: Bench, options: argparse.Namespace) -> None:
+def _profile(bench: Bench, options: argparse.Namespace) -> Section:
     few, many = (50, 300) if options.quick else (100, 1500)
-    print("Where it goes")
-    show(profile.table(profile.profile(bench, few=few, many=many)))
+    found = profile.profile(bench, few=few, many=many)
+    return Section(
+        title="Where it goes",
+        says=f"By the room whose code runs, or has called what runs; {profile.next_factors(found)}",
+        rows=profile.table(found),
+    )
 
 
-PARTS = {"cpu": _cpu, "profile": _profile}
+def _volume(title: str, says: str, measure: Callable[..., Iterator[volume.Figure]], bench: Bench, options) -> Section:  # type: ignore[no-untyped-def]
+    try:
+        rows = [(f.what, f.value, f.asked, f.remark) for f in measure(bench, quick=options.quick)]
+    except FailedError as error:
+        rows = [("not measured", "-", "", str(error))]
+    return Section(title=title, says=says, rows=[("", "", "asked", ""), *rows])
 
 
-def show(rows: Sequence[Sequence[str]]) -> None:
+PARTS: dict[str, Callable[[Bench, argparse.Namespace], Section]] = {
+    "cpu": _cpu,
+    "profile": _profile,
+    "delay": partial(_volume, "Wall time", "All targets at once, at a server that is slow to answer.", volume.delayed),
+    "memory": partial(_volume, "Memory in flight", "What the resident memory grows by with each.", volume.held),
+    "million": partial(_volume, "A very long list", "One process, 1,000 measurements at once.", volume.million),
+    "workers": partial(_volume, "More than one core", "The same list with `--workers 1` and 2.", volume.workers),
+}
+
+
+def _show(section: Section) -> None:
     """Prints a table."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print(f"\n{section.title}", flush=True)
+    widths = [max(len(row[column]) for row in section.rows) for column in range(len(section.rows[0]))]
+    for row in section.rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  " + "  ".join(cells).rstrip(), flush=True)
 
 
 if __name__ == "__main__":

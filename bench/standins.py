@@ -14,7 +14,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import ClassVar
 
-from bench.ground import HELD, RESOLVER, SLOW, WEB, WEB_H2
+from bench.ground import DEAD, HELD, RESOLVER, SLOW, WEB, WEB_H2
 from bench.servers import BEHIND, HOLDER, PLACES
 
 DELAY = 0.1
@@ -100,7 +100,19 @@ async def _names(home: Path) -> None:
     await asyncio.Event().wait()
 
 
+def _play_dead() -> list[socket.socket]:
+    """An address where nothing is answered and nothing refused: its queue is full, and nobody takes from it."""
+    listening = socket.create_server((DEAD, 443), backlog=0)
+    waiting = [socket.socket() for _ in range(4)]
+    for each in waiting:
+        each.setblocking(False)
+        each.connect_ex((DEAD, 443))
+    return [listening, *waiting]
+
+
 async def _late(home: Path) -> None:
+    dead = _play_dead()
+    assert dead, "it is dead as long as this lives"
     loop, page = asyncio.get_running_loop(), (home / "www" / "index.html").read_bytes()
     await loop.create_server(_Holder, "127.0.0.1", HOLDER, backlog=4096)
     await loop.create_server(lambda: _Page(page, DELAY), "127.0.0.1", BEHIND, backlog=4096)

@@ -17,7 +17,7 @@ from probe.classify import Fingerprints, Ground
 from probe.parcel import Setup, pack_order, pack_setup, unpack
 from probe.pipes import Kind, Messages, listen, say, speak
 from probe.plan import Task
-from probe.run import Pace, affordable, throttler_of, unless
+from probe.run import Pace, throttler_of, unless
 from probe.settling import Settling, Shelf, Sink
 from probe.steps.errors import HostExhaustedError
 from probe.steps.lag import Lag
@@ -84,7 +84,7 @@ class Crew:
         return finished
 
     async def _have_measured(self, tasks: Iterable[Task]) -> bool:
-        most = min(self.pace.concurrency, affordable() * len(self.workers))
+        most = self.pace.concurrency
         places, throttler = asyncio.Semaphore(most), throttler_of(self.pace.rate)
         async with asyncio.TaskGroup() as group:
             watching = [

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import resource
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -23,14 +22,10 @@ from probe.classify import Fingerprints, Ground
 from probe.model import Host, Measurement, Scheme, Target, Vantage, Verdict
 from probe.panel import Control, beside
 from probe.plan import Task
+from probe.room import Room
 from probe.settling import Settling, Shelf, Sink
-from probe.steps.errors import HostExhaustedError
 from probe.steps.network import Network
 
-_DESCRIPTORS_EACH = 16
-"""What one measurement may hold open at once: two questions, four addresses of each family, and some in closing."""
-_DESCRIPTORS_OURS = 64
-_TRIES = 5
 _COLLECT_AFTER = 20_000
 """Objects that came and did not go, before Python looks for cycles among them."""
 
@@ -73,6 +68,7 @@ class Runner:
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     shelf: Shelf | None = None
     """Where results are kept that wait for their verdicts, where they are many."""
+    _room: Room = field(default_factory=Room)
     _hosts: Politeness = field(init=False)
     _settling: Settling = field(init=False)
 
@@ -94,7 +90,7 @@ class Runner:
 
     async def _measure_all(self, tasks: Iterable[Task] | AsyncIterable[Task]) -> bool:
         """The one scheduler: it alone waits for a free place and for the rate, and then starts the next."""
-        places = asyncio.Semaphore(min(self.pace.concurrency, affordable()))
+        places = asyncio.Semaphore(self.pace.concurrency)
         throttler = throttler_of(self.pace.rate)
         async with asyncio.TaskGroup() as group:
             async for task in _one_by_one(tasks):
@@ -119,20 +115,20 @@ class Runner:
         self._learn(here, controls)
         if self._settling.calls_for_experiments(here, controls):
             seen = here
-            here = await _patiently(
+            here = await self._room.measure(
                 lambda: follow_up(seen, controls, self.ground.host, self.network, self._find_neutral_ground)
             )
             self._learn(here, controls)
         if self.locate and self._settling.may_be_blocked(here, controls):
             found = here
-            here = await _patiently(lambda: locate(found, controls, self.ground.host, self.network))
+            here = await self._room.measure(lambda: locate(found, controls, self.ground.host, self.network))
         if self.hand is None:
             await self._settling.add(here, controls)
         else:
             self.hand(here, controls, self._settling.verdicts(here, controls))
 
     async def _measure_here(self, target: Target) -> Measurement:
-        return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
+        return await self._room.measure(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
 
     async def _find_neutral_ground(self, scheme: Scheme) -> tuple[NeutralGround, ...]:
         found = await together(*(control.neutral_ground(scheme) for control in self.controls)) if self.controls else []
@@ -197,33 +193,11 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
         await asyncio.gather(working, stopping, return_exceptions=True)
 
 
-async def _patiently(measuring: Callable[[], Awaitable[Measurement]]) -> Measurement:
-    """Measures; where this machine is out of descriptors or memory, waits and measures again."""
-    for number in range(1, _TRIES):
-        try:
-            return await measuring()
-        except HostExhaustedError:
-            await asyncio.sleep(number)
-    return await measuring()
-
-
 def spare_the_collector() -> None:
     """What is loaded by now stays until the end: Python need not look through it again and again for what could be
     thrown away. Measurements leave few cycles behind."""
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
-
-
-def affordable() -> int:
-    """How many measurements this process may have open at once, by its limit of descriptors, raised as far as it
-    goes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, 65_536)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-    except (OSError, ValueError):  # a sandbox that does not let us
-        wanted = soft
-    return max(1, (wanted - _DESCRIPTORS_OURS) // _DESCRIPTORS_EACH)
 
 
 def throttler_of(rate: float | None) -> Throttler | None:

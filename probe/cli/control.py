@@ -59,7 +59,7 @@ def serve(
     from probe.cli.sources import sources
     from probe.control import access, limits, server, serving
     from probe.control.neutral import Neutral
-    from probe.run import affordable
+    from probe.room import affordable
     from probe.steps.host import public_roots, system_roots
     from probe.steps.network import Network, Timeouts
 

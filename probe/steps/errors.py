@@ -41,7 +41,10 @@ BY_ERRNO: dict[int, Failure] = {
 BY_ERRNO |= {errno.EPROTO: Failure.HOST_UNREACHABLE, errno.ENOPROTOOPT: Failure.HOST_UNREACHABLE}
 
 # This machine's own limits: never the network's doing.
-_HOST_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+# An address of one's own that is not available is a port: with no way to the other address, none is tried.
+_HOST_ERRNOS = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN}
+)
 
 # Reasons of OpenSSL that say more than "the handshake failed".
 BY_TLS_REASON: dict[str, Failure] = {

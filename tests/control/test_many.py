@@ -9,7 +9,7 @@ from collections import Counter
 
 from probe.control.client import ControlClient
 from probe.model import Measurement, StepName, Target
-from probe.run import affordable
+from probe.room import affordable
 from tests.control.conftest import Start
 from tests.control.test_client import page
 from tests.control.world import MIRRORS, SITE

@@ -54,7 +54,7 @@ def run(world: World, shell: str, *words: str) -> Finished:
 def assert_all_well(done: Finished) -> None:
     assert done.returncode == 0, done.stderr
     assert Counter(line["outcome"] for line in lines(done)) == {"ok": COUNT}
-    # The lab's resolver is busy as well, and a datagram may be lost on it; nothing else may go wrong, nor be tried again.
+    # The lab's resolver is busy as well, and may lose a datagram; nothing else may go wrong, nor be tried again.
     reached = [row for line in lines(done) for row in line["observations"] if row["step"] != "dns"]
     assert {(row["failure"], row["attempt"]) for row in reached} == {(None, 1)}
 

@@ -1,6 +1,6 @@
 """`make bench`: what a check costs here and elsewhere, in one run, interleaved, on loopback.
 
-    python -m bench [--quick] [--only PART ...]
+    python -m bench [--quick] [--names N] [--only PART ...] [--page FILE]
 
 Prints tables of ratios beside those that are asked for, and fails on no number. A full run of all parts, more than
 an hour for the sake of the million names, writes `docs/performance.md`.
@@ -37,9 +37,12 @@ def main(arguments: Sequence[str]) -> int:
             for part in options.only or PARTS:
                 sections.append(PARTS[part](bench, options))
                 _show(sections[-1])
-            if not (options.quick or options.only or options.contender):
-                page.write(sections, servers)
-                print(f"{page.PATH.relative_to(Path.cwd())} is written.")
+            path = options.page
+            if path is None and not (options.quick or options.only or options.contender):
+                path = page.PATH
+            if path is not None:
+                page.write(path, sections, servers)
+                print(f"{path} is written.")
     return 0
 
 
@@ -47,6 +50,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--quick", action="store_true", help="short and only once: figures within a fifth, in minutes")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="only this part; may be repeated")
+    parser.add_argument("--names", type=int, help="so many in the very long list; a million, or 20,000 with --quick")
+    parser.add_argument("--page", type=Path, help="write what was found into this file")
     parser.add_argument("--contender", action="append", help="of part cpu only this one; may be repeated")
     return parser.parse_args(arguments)
 
@@ -78,7 +83,7 @@ def _profile(bench: Bench, options: argparse.Namespace) -> Section:
 
 def _volume(title: str, says: str, measure: Callable[..., Iterator[volume.Figure]], bench: Bench, options) -> Section:  # type: ignore[no-untyped-def]
     try:
-        rows = [(f.what, f.value, f.asked, f.remark) for f in measure(bench, quick=options.quick)]
+        rows = [(f.what, f.value, f.asked, f.remark) for f in measure(bench, options)]
     except FailedError as error:
         rows = [("not measured", "-", "", str(error))]
     return Section(title=title, says=says, rows=[("", "", "asked", ""), *rows])

@@ -31,7 +31,7 @@ class Section:
     """The first one is the head."""
 
 
-def write(sections: Sequence[Section], servers: Servers) -> None:
+def write(path: Path, sections: Sequence[Section], servers: Servers) -> None:
     """Puts the page in the place of the last one."""
     head = _HEAD.format(
         machine=_machine(),
@@ -41,7 +41,7 @@ def write(sections: Sequence[Section], servers: Servers) -> None:
         web=servers.web,
         names=servers.names,
     )
-    PATH.write_text("\n".join([head, *map(_markdown, sections)]))
+    path.write_text("\n".join([head, *map(_markdown, sections)]))
 
 
 def _markdown(section: Section) -> str:

@@ -27,7 +27,7 @@ def profile(bench: Bench, *, few: int, many: int) -> dict[str, dict[str, float]]
 def _rooms(bench: Bench, kind: str, count: int) -> dict[str, float]:
     path = bench.home / "rooms.json"
     path.unlink(missing_ok=True)
-    words = probe_run(bench.targets(kind, count), bench.fresh("probe.sqlite"), bench.concurrency)
+    words = probe_run(bench.proven(kind, count), bench.fresh("probe.sqlite"), bench.concurrency)
     spent = run(bench, [sys.executable, "-m", "bench.clients.profiled", str(path), *words[1:]])
     if not path.exists():
         raise FailedError(f"the profiled run failed: {spent.said[-300:]}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,15 +27,15 @@ class Figure:
     remark: str = ""
 
 
-def delayed(bench: Bench, *, quick: bool) -> Iterator[Figure]:
+def delayed(bench: Bench, options: Namespace) -> Iterator[Figure]:
     """A list of which a twentieth is dead, and the others take their time; beside the same list one at a time."""
-    count = 200 if quick else 1000
+    count = 200 if options.quick else 1000
     dead = count // 20
     mixed = bench.home / "list-delayed.txt"
     mixed.write_text("".join((DEAD if n < dead else SLOW).format(n) + "\n" for n in range(count)))
     together = _wall(bench, mixed, count)
     alone = _wall(bench, bench.targets(DEAD, 1), 1)
-    few = 3 if quick else 10
+    few = 3 if options.quick else 10
     slow = (_wall(bench, bench.targets(SLOW, few), 1) - _wall(bench, bench.targets(SLOW, 1), 1)) / (few - 1)
     one_at_a_time = slow * (count - dead) + alone * dead
     yield Figure(
@@ -58,9 +59,9 @@ def _wall(bench: Bench, targets: Path, concurrency: int) -> float:
     return spent.wall
 
 
-def held(bench: Bench, *, quick: bool) -> Iterator[Figure]:
+def held(bench: Bench, options: Namespace) -> Iterator[Figure]:
     """Memory of each HTTPS check in flight, at a server that holds all answers until all have asked."""
-    count, first = (1000, 100) if quick else (5000, 500)
+    count, first = (1000, 100) if options.quick else (5000, 500)
     release = bench.home / "release"
     release.unlink(missing_ok=True)
     words = probe_run(
@@ -89,9 +90,9 @@ def held(bench: Bench, *, quick: bool) -> Iterator[Figure]:
     )
 
 
-def million(bench: Bench, *, quick: bool) -> Iterator[Figure]:
+def million(bench: Bench, options: Namespace) -> Iterator[Figure]:
     """Memory of a run over a very long list of names. One target in a thousand is a page, which proves the network."""
-    count = 20_000 if quick else 1_000_000
+    count = options.names or (20_000 if options.quick else 1_000_000)
     targets = bench.home / f"list-names-{count}.txt"
     with targets.open("w") as file:
         file.writelines(f"{(HTTPS if n % 1000 == 0 else NAME).format(n)}\n" for n in range(count))
@@ -117,9 +118,9 @@ def million(bench: Bench, *, quick: bool) -> Iterator[Figure]:
     targets.unlink()
 
 
-def workers(bench: Bench, *, quick: bool) -> Iterator[Figure]:
+def workers(bench: Bench, options: Namespace) -> Iterator[Figure]:
     """One process against two workers: in wall time, and by the CPU that the busiest process needs for a check."""
-    count = 500 if quick else 4000
+    count = 500 if options.quick else 4000
     targets = bench.targets(HTTPS, count)
     walls: dict[int, float] = {}
     busiest: dict[int, float] = {}

@@ -24,6 +24,7 @@ from probe.plan import Task
 from probe.run import Hand, Runner
 from probe.settling import Shelf, Sink
 from probe.steps.network import Network, Resolver
+from probe.steps.outlets import MOST_UNANSWERED, Outlets
 from probe.storefront import StoreCheck
 from probe.worker import Begin, Tools, Worker
 
@@ -104,7 +105,11 @@ def begin_with(job: Job, network: Network) -> Begin:
     @asynccontextmanager
     async def begin(setup: Setup, hand: Hand) -> AsyncIterator[Tools]:
         pace = replace(job.pace, rate=None)  # which is the parent's to keep
-        here = replace(network, resolvers=tuple(Resolver(*each) for each in setup.resolvers))
+        here = replace(
+            network,
+            resolvers=tuple(Resolver(*each) for each in setup.resolvers),
+            outlets=Outlets(most=max(1, MOST_UNANSWERED // job.workers)),
+        )
         async with _clients(job, network) as clients:
             yield Tools(
                 _runner(job, setup.run_id, Ground(setup.host), here, clients, pace=pace, sink=_nobody, hand=hand),

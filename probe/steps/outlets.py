@@ -138,6 +138,8 @@ class Outlet:
 class Outlets:
     """The outlets of one process, by resolver, and whose turn it is at each."""
 
+    most: int = MOST_UNANSWERED
+    """Questions to one resolver that this process may have on their way: of several processes each has its share."""
     _outlets: dict[tuple[str, int], Outlet] = field(default_factory=dict)
     """The one to each resolver that takes new questions."""
     _turns: dict[tuple[str, int], Turns] = field(default_factory=dict)
@@ -145,7 +147,7 @@ class Outlets:
 
     def turns(self, address: str, port: int) -> Turns:
         """Those of the resolver at this address and port."""
-        return self._turns.setdefault((address, port), Turns())
+        return self._turns.setdefault((address, port), Turns(self.most))
 
     def to(self, address: str, port: int) -> Outlet:
         """One that takes a question to this resolver. Raises OSError."""

@@ -78,6 +78,7 @@ def doctor(
         *_networks(networks, settings),
         _lists(settings),
         _database(db, settings),
+        *_upload(db, settings),
     )
     for finding in findings:
         if json:
@@ -286,3 +287,24 @@ def _database(flag: Path | None, config: Config) -> Finding:
     except StoreError as error:
         return Finding(name="database", good=False, text=str(error))
     return Finding(name="database", good=True, text=f"{path} can be written")
+
+
+def _upload(flag: Path | None, config: Config) -> Iterator[Finding]:
+    """Nothing where nothing is to be uploaded. That some of it waits is no fault, that it was tried in vain is."""
+    from probe.cli.errors import Refusal
+    from probe.cli.settings import database, upload_url
+    from probe.cli.uploading import public_key, waiting
+    from probe.store import Store, StoreError
+    from probe.upload import outbox_of
+
+    name, path = "upload", database(flag, config)
+    try:
+        url, key = upload_url(config), public_key(config)
+        if url is None:
+            return
+        with Store.open(path) as store:
+            text = f"to {url}, signed with {key or 'a key that is made with the first'}; {waiting(store)}"
+    except (Refusal, StoreError) as error:
+        yield Finding(name=name, good=False, text=str(error))
+        return
+    yield Finding(name=name, good=not outbox_of(path).troubles(), text=text)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _CONCURRENCY = 64
 _RATE = 20.0
 _PER_HOST = 4
+_NOT_UPLOADED_AFTER = frozenset({Status.OFFLINE, Status.SIGINT, Status.SIGTERM})
+"""A run without a network, or where it must not be used, and one that somebody has stopped."""
 _JITTER = 0.5
 """Seconds: enough that two probes started by the same timer do not march in step."""
 
@@ -187,11 +189,12 @@ def run(
     from probe.cli.session import carry_out
     from probe.cli.settings import database, is_scheduled, load_config
     from probe.cli.sources import sources
+    from probe.cli.uploading import upload_after_run
     from probe.run import Pace
 
-    if scheduled and not dry_run:
-        require_consent()
     files = load_config(config)
+    if scheduled and not dry_run:
+        require_consent(files.config)
     chosen = sources(targets, files.config)
     lists = chosen.of_services(service or [])
     pace = Pace(
@@ -222,7 +225,10 @@ def run(
     if dry_run:
         return show_contacts(job)
     allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
-    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics))
+    status = carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics))
+    if scheduled and job.database is not None and status not in _NOT_UPLOADED_AFTER:
+        upload_after_run(job.database, files.config)
+    return status
 
 
 def _job(

@@ -64,6 +64,17 @@ class StoresTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     google: str | None = None
 
 
+class UploadTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[upload]`: the collector that results are sent to, and how it knows this probe."""
+
+    url: str | None = None
+    token_file: str | None = None
+    key_file: str | None = None
+    """The Ed25519 key to sign with, PEM; where none is named, one is made."""
+    redact: tuple[str, ...] = ()
+    """Addresses and names that are replaced besides those that are found."""
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration file, `probe.toml`."""
 
@@ -81,6 +92,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     networks: NetworksTable = NetworksTable()
     targets: TargetsTable = TargetsTable()
     stores: StoresTable = StoresTable()
+    upload: UploadTable = UploadTable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,20 +134,20 @@ def database(flag: Path | None, config: Config) -> Path:
         return Path(config.database).expanduser()
     if _state() is None and (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
         return _CHECKOUT / "results" / "probe.sqlite"
-    return _data() / "probe.sqlite"
+    return data_folder() / "probe.sqlite"
 
 
 def installed_lists() -> Path:
     """The folder of the target lists that `probe targets update` installs."""
-    return _data() / "targets"
+    return data_folder() / "targets"
 
 
 def consent_folder(*, system: bool = False) -> Path:
     """Where the agreement to scheduled runs is kept: with the service's state, else with the user's data."""
-    return SYSTEM_STATE if system else _data()
+    return SYSTEM_STATE if system else data_folder()
 
 
-def _data() -> Path:
+def data_folder() -> Path:
     """Where this program keeps what it makes: the service's state, else the user's data."""
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return _state() or home / "probe"
@@ -162,6 +174,23 @@ def controls(flags: list[str], config: Config) -> tuple[str, ...]:
                 status,
             )
     return tuple(dict.fromkeys(urls))
+
+
+def upload_url(config: Config) -> str | None:
+    """The collector that results are sent to; None where nothing is uploaded."""
+    url = os.environ.get("PROBE_UPLOAD_URL") or config.upload.url
+    if url is None:
+        return None
+    parts = urlsplit(url) if _is_web_url(url) else None
+    if parts is None or parts.username or (parts.scheme == "http" and not _is_here(parts.hostname or "")):
+        text = f"[upload] url {url}: give the https:// URL of a collector, so that nobody on the way reads what is sent"
+        raise Refusal(text, Status.CONFIGURATION)
+    return url
+
+
+def _is_here(host: str) -> bool:
+    address = parse(host)
+    return address is not None and address.is_loopback
 
 
 def _is_web_url(text: str) -> bool:

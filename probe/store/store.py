@@ -33,6 +33,7 @@ from probe.store.problem import StoreError, refuse, told_plainly
 from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
 from probe.store.schema import TABLES, unique_key
+from probe.store.uploads import Uploads
 from probe.storefront import StoreCheck
 
 
@@ -228,6 +229,10 @@ class Store:
     def registers(self) -> Registers:
         """The registers, to be entered and looked into."""
         return Registers(self.path)
+
+    def uploads(self) -> Uploads:
+        """What is to be packed for a collector, and what was."""
+        return Uploads(self.path, self._writing)
 
     def stats(self) -> Stats:
         """How large the file is, and what is in it."""

@@ -57,8 +57,8 @@ def doctor(
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
-    """Can this host measure? Resolver, clock, IPv4, IPv6, VPN, captive portal, control, trusted roots, database.
-    Contacts no target."""
+    """Can this host measure? Resolver, clock, IPv4, IPv6, VPN, metered line, captive portal, control, trusted roots,
+    database, what waits to be uploaded. Contacts no target."""
     from probe.cli.settings import controls, load_config, resolvers
     from probe.form import dumps
     from probe.report.safe import safe
@@ -72,6 +72,7 @@ def doctor(
         _ipv4(found),
         _ipv6(found),
         _vpn(found.host),
+        _metered(found.host),
         _portal(found),
         *found.controls,
         about_roots,
@@ -215,6 +216,13 @@ def _vpn(host: Host) -> Finding:
         return Finding(name="vpn", good=True, text=text)
     text = f"the way out leads through one ({host.vpn}): what is measured is its network, not your provider's"
     return Finding(name="vpn", good=False, text=text)
+
+
+def _metered(host: Host) -> Finding:
+    text = "not known to be"
+    if host.metered is not None:
+        text = f"the way out leads over {host.metered}: a scheduled run measures nothing (--allow-metered)"
+    return Finding(name="metered", good=host.metered is None, text=text)
 
 
 def _portal(found: Examined) -> Finding:

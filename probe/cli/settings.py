@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from probe.address import parse
+from probe.budget import Budget
 from probe.classify.fingerprint_files import LARGEST, FingerprintError, added, read
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.cli.errors import Refusal, Status
@@ -29,6 +30,9 @@ _LONGEST = 1 << 20
 
 SYSTEM_STATE = Path("/var/lib/probe")
 """Where the service of the whole machine keeps its database and its consent (StateDirectory of `probe.service`)."""
+
+SCHEDULED_BUDGET = Budget(bytes=500_000_000, connections=60_000)
+"""Where none is set: what four runs a day over the shipped lists take, twice and more."""
 
 LEAST_TIMEOUT, MOST_TIMEOUT = 0.1, 300.0
 LEAST_RATE = 0.01
@@ -75,6 +79,13 @@ class UploadTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Addresses and names that are replaced besides those that are found."""
 
 
+class BudgetTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[budget]`: what a day of UTC may cost the line; 0 for no limit."""
+
+    bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    connections: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration file, `probe.toml`."""
 
@@ -88,11 +99,14 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
     allow_vpn: bool = False
     """Let scheduled runs measure where the way out is a VPN."""
+    allow_metered: bool = False
+    """Let them measure where it is paid for by the byte."""
     vantage: VantageTable = VantageTable()
     networks: NetworksTable = NetworksTable()
     targets: TargetsTable = TargetsTable()
     stores: StoresTable = StoresTable()
     upload: UploadTable = UploadTable()
+    budget: BudgetTable = BudgetTable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +270,20 @@ def is_scheduled(flag: bool) -> bool:
     """Whether a timer started this, and not a person: told by --scheduled, or by systemd's mark on its services
     (INVOCATION_ID, systemd.exec(5)), which the shells of a desktop inherit as well: those have a terminal."""
     return flag or (bool(os.environ.get("INVOCATION_ID")) and not (sys.stdout.isatty() or sys.stderr.isatty()))
+
+
+def budget(max_bytes: int | None, connections: int | None, config: Config, *, scheduled: bool) -> Budget:
+    """What a day may cost. A scheduled run has a limit where none is set; 0 lifts it."""
+    usual = SCHEDULED_BUDGET if scheduled else Budget()
+
+    def limit(flag: int | None, setting: int | None, otherwise: int | None) -> int | None:
+        found = flag if flag is not None else setting
+        return otherwise if found is None else found or None
+
+    return Budget(
+        bytes=limit(max_bytes, config.budget.bytes, usual.bytes),
+        connections=limit(connections, config.budget.connections, usual.connections),
+    )
 
 
 def known_networks(flags: list[Path] | None, config: Config) -> Networks:

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
+from probe.budget import Traffic
 from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
 from probe.register import Entry, Keys, Register
@@ -34,6 +35,7 @@ from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
 from probe.store.schema import TABLES, unique_key
 from probe.store.uploads import Uploads
+from probe.store.usage import usage
 from probe.storefront import StoreCheck
 
 
@@ -233,6 +235,11 @@ class Store:
     def uploads(self) -> Uploads:
         """What is to be packed for a collector, and what was."""
         return Uploads(self.path, self._writing)
+
+    def usage(self, since: datetime) -> Traffic:
+        """What our own measurements begun since this moment have cost the line."""
+        with reading(self.path) as connection:
+            return usage(connection, time_text(since))
 
     def stats(self) -> Stats:
         """How large the file is, and what is in it."""

@@ -26,6 +26,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 
 _SYSTEM_FOLDER = Path("/etc/systemd/system")
 _TIMER = "probe.timer"
+_SERVERS = ("probe-control.service", "probe-collect.service")
 _RUNNING = Path("/run/systemd/system")
 """There where systemd is the first process (sd_booted(3))."""
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - what the unit does not see
@@ -109,7 +110,11 @@ def status(user: User = False, json: options.Json = False) -> int:
     except ConsentError as error:
         agreed, why = None, str(error)
     there = {name: _state(manager.folder / name, text) for name, text in _units(manager, anywhere=True).items()}
-    units = (_TIMER, "probe.service") if user else (_TIMER, "probe.service", "probe-control.service")
+    units = (
+        (_TIMER, "probe.service")
+        if user
+        else (_TIMER, "probe.service", "probe-control.service", "probe-collect.service")
+    )
     shown = {unit: dict(manager.show(unit)) for unit in units} if manager.answers else None
     if json:
         told = {"agreed_at": agreed, "folder": str(manager.folder), "units": there, "systemd": shown}

@@ -81,7 +81,8 @@ class Runner:
     async def run(self, tasks: Sequence[Task]) -> bool:
         """Measures every task, and returns True; False when it was stopped, or the budget used up, before the end."""
         try:
-            finished = await unless(self.stop, self._measure_all(tasks)) or False
+            async with self.network.lag.watched():
+                finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         await self._settling.finish()
@@ -98,6 +99,7 @@ class Runner:
                     return False
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
+                await self.network.lag.calm()
                 self._under_way += 1
                 group.create_task(self._in_its_place(task, places))
         return True

@@ -53,7 +53,7 @@ def test_a_run_is_what_it_is_whatever_becomes_of_the_upload(blocked: World) -> N
         assert not_due.returncode == 3
         assert "parcels acknowledged: 0; parcels that wait: 2" in not_due.stderr
         by_hand = run(blocked, database)
-        assert "upload" not in by_hand.stderr
+        assert "parcels" not in by_hand.stderr
         sent = probe(blocked, "upload", "--db", str(database), PROBE_UPLOAD_URL=URL, PROBE_UPLOAD_TOKEN="tok")
         assert (sent.returncode, sent.stderr) == (0, "")
         after = run(blocked, database, "--scheduled")

@@ -66,6 +66,10 @@ def serve(
         depot = Depot(folder or path.with_name(f"{path.name}-parcels"), store)
         try:
             depot.open()
+        except BlockingIOError:
+            raise Refusal(
+                f"--parcels {depot.folder}: another collector keeps its parcels there", Status.FAILED
+            ) from None
         except OSError as error:
             raise Refusal(f"--parcels {depot.folder}: {error.strerror}", Status.CONFIGURATION) from None
         made = build(depot, senders, say)

@@ -91,11 +91,10 @@ def waiting(store: Store) -> Waiting:
     from probe.upload import outbox_of
 
     outbox = outbox_of(store.path)
-    parcels = outbox.waiting()
     trouble = min(outbox.troubles().values(), key=lambda each: each.since, default=None)
     return Waiting(
-        parcels=len(parcels),
-        bytes=sum(map(outbox.size_of, parcels)),
+        parcels=len(outbox.waiting()),
+        bytes=outbox.size(),
         runs_not_packed=len(store.uploads().to_pack()),
         tries=trouble.tries if trouble else 0,
         since=time_text(trouble.since) if trouble else None,
@@ -116,22 +115,26 @@ def _upload(store: Store, config: Config, *, at_once: bool) -> Delivered:
 
     from probe.cli.exporting import LICENCE, redactor_for
     from probe.exports import About
-    from probe.upload import deliver, outbox_of, pack_new
+    from probe.upload import Delivered, deliver, outbox_of, pack_new
 
     outbox, collector, key = outbox_of(store.path), _collector(config), _key(config)
+    redact, about = list(config.upload.redact), About(licence=LICENCE)
 
-    async def bounded() -> Delivered:
+    async def all_of_it() -> Delivered:
+        """Packs and sends in turns, since there is room for so many parcels only."""
+        done = Delivered()
         async with asyncio.timeout(None if at_once else _SECONDS_AFTER_A_RUN):
-            return await deliver(outbox, collector, _now, _tell, at_once=at_once)
+            while True:
+                pack_new(store, outbox, lambda dataset: redactor_for(redact, dataset), about, key)
+                done += await deliver(outbox, collector, _now, _tell, at_once=at_once)
+                if done.waiting or not store.uploads().to_pack():
+                    return done
 
     with outbox.working():
-        redact = list(config.upload.redact)
-        pack_new(store, outbox, lambda dataset: redactor_for(redact, dataset), About(licence=LICENCE), key)
         try:
-            done = asyncio.run(bounded())
+            return asyncio.run(all_of_it())
         finally:
             store.uploads().note_acknowledged(outbox.waiting(), _now())
-    return done
 
 
 def _refusing(work: Callable[[], Delivered]) -> Delivered:

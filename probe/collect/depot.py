@@ -7,6 +7,7 @@ sender's. A stop at any moment leaves at most a measurement that will be known w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -23,7 +25,7 @@ from probe.imports.files import UnreadableError
 from probe.parcel import ENDING, ParcelError, unpack
 from probe.store import Store
 
-_KEPT, _ARRIVING = "parcels", "arriving"
+_KEPT, _ARRIVING, _LOCK = "parcels", "arriving", "lock"
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -46,14 +48,19 @@ class Depot:
     folder: Path
     store: Store
     _merging: threading.Lock = field(default_factory=threading.Lock)
+    _lock: IO[bytes] | None = None
 
     def open(self) -> None:
-        """Makes the folder ready; what was arriving when somebody else was killed is thrown away. Raises OSError."""
+        """Makes the folder ready, for this process alone; what was arriving when somebody else was killed is thrown
+        away. Raises OSError, BlockingIOError where another process has it."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = (self.folder / _LOCK).open("wb")  # until the process ends
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         arriving = self.folder / _ARRIVING
         if arriving.exists():
             shutil.rmtree(arriving)
         for folder in (arriving, self.folder / _KEPT):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(exist_ok=True, mode=0o700)
 
     @contextmanager
     def arriving(self) -> Iterator[Path]:

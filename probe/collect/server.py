@@ -53,6 +53,9 @@ class Receiving:
         parcel = request.path_params["parcel"]
         if not ID.fullmatch(parcel):
             raise HTTPException(400, "the id of a parcel is the SHA-256 of its SHA256SUMS, 64 hexadecimal digits")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > LARGEST:
+            raise _too_large()
         if self.under_way >= MOST_AT_ONCE:
             raise HTTPException(503, "too much under way, try again soon", {"Retry-After": str(_BUSY_SECONDS)})
         self.under_way += 1
@@ -95,12 +98,16 @@ async def _body(request: Request, path: Path) -> None:
                 while (chunk := await asyncio.wait_for(anext(chunks, None), _SILENT_SECONDS)) is not None:
                     received += len(chunk)
                     if received > LARGEST:
-                        raise HTTPException(413, f"a parcel is at most {LARGEST >> 20} MiB", {"Connection": "close"})
+                        raise _too_large()
                     file.write(chunk)
     except TimeoutError:
         raise HTTPException(408, "the parcel came too slowly", {"Connection": "close"}) from None
     except ClientDisconnect:
         raise HTTPException(400, "the parcel broke off") from None
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"a parcel is at most {LARGEST >> 20} MiB", {"Connection": "close"})
 
 
 def _line(receipt: Receipt) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from probe.upload import sending
 from probe.upload.outbox import COLLECTOR, Outbox
@@ -28,6 +29,15 @@ class Delivered:
     known: int = 0
     waiting: int = 0
     """Parcels that are still here."""
+
+    def __iadd__(self, later: Delivered) -> Self:
+        """What became of it in two goes."""
+        self.parcels += later.parcels
+        self.bytes += later.bytes
+        self.imported += later.imported
+        self.known += later.known
+        self.waiting = later.waiting
+        return self
 
 
 async def deliver(

@@ -67,6 +67,10 @@ class Outbox:
         """Bytes of a parcel."""
         return self.path(parcel).stat().st_size
 
+    def size(self) -> int:
+        """Bytes of all parcels."""
+        return sum(map(self.size_of, self.waiting()))
+
     @contextmanager
     def working(self) -> Iterator[None]:
         """Alone in the folder; it is made where it is not there. Raises OutboxBusyError, and OSError."""

@@ -16,16 +16,21 @@ from probe.redaction import Redactor
 from probe.store import Dataset, Filter, Store
 from probe.upload.outbox import Outbox
 
-FORMAT = "jsonl"
+MOST_WAITING = 64 << 20
+"""Bytes of parcels beside the database; with as many waiting, what is recorded stays in the database until there is
+room."""
 
 
 def pack_new(
     store: Store, outbox: Outbox, redactor: Callable[[Dataset], Redactor], about: About, key: Ed25519PrivateKey
 ) -> int:
-    """Packs every run that ended and was not packed; gives the number of new parcels. To be called while alone in the
-    outbox. Raises ExportError, StoreError and OSError; what was packed until then stays."""
+    """Packs the runs that ended and were not packed, oldest first, as far as there is room; gives the number of new
+    parcels. To be called while alone in the outbox. Raises ExportError, StoreError and OSError; what was packed until
+    then stays."""
     uploads, made = store.uploads(), 0
     for run_id, measurements in uploads.to_pack().items():
+        if outbox.size() >= MOST_WAITING:
+            break
         parcels = []
         for part in uploads.parts(run_id):
             with store.dataset(part) as dataset:

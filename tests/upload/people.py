@@ -107,10 +107,12 @@ class CollectorProcess:
         self.process.communicate()
 
 
-def start_collector(folder: Path, *words: str, listen: str = "127.0.0.1:0", key: str = "") -> CollectorProcess:
+def start_collector(
+    folder: Path, *words: str, listen: str = "127.0.0.1:0", key: str = "", before: tuple[str, ...] = ()
+) -> CollectorProcess:
     folder.mkdir(exist_ok=True)
     (folder / "tokens").write_text(f"# who may send\n{TOKEN} {key}\n")
-    command = [*PROBE, "collect", "serve", "--listen", listen, "--token-file", str(folder / "tokens")]
+    command = [*before, *PROBE, "collect", "serve", "--listen", listen, "--token-file", str(folder / "tokens")]
     command += ["--db", str(folder / "all.sqlite"), *words]
     process = subprocess.Popen(command, env=environment(folder), cwd=ROOT, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None

@@ -18,7 +18,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from probe.cli.uploading import waiting
+from probe.cli.errors import Refusal, Status
+from probe.cli.settings import load_config
+from probe.cli.uploading import public_key, upload, waiting
+from probe.consent import agree
 from probe.parcel import unpack
 from probe.store import Store
 from probe.targets.bundle import public_text
@@ -28,11 +31,14 @@ from tests.exports.world import fill as fill_every_table
 from tests.store.examples import BEGIN, a_result, a_run
 from tests.upload.people import (
     KEY,
+    PROBE,
+    TOKEN,
     CollectorProcess,
     Volunteer,
     collecting,
     fill,
     is_whole,
+    pem,
     rows_that_leave,
     start_collector,
 )
@@ -158,6 +164,87 @@ def test_many_measurements_are_several_parcels(
     assert found == [[f"many-{n}" for n in part] for part in ([0, 1, 2, 3], [4, 5, 6, 7], [8, 9])]
 
 
+def test_what_waits_has_a_limit(tmp_path: Path, collector: CollectorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest stays in the database; an upload that succeeds goes on until nothing is left."""
+    volunteer = Volunteer(tmp_path / "v", collector.url)
+    with Store.open(volunteer.database) as store:
+        for number in range(3):
+            run = a_run(f"limit-{number}", started_at=BEGIN + timedelta(days=number))
+            store.begin_run(run)
+            store.add([a_result(f"limit-{number}", run_id=run.id, minutes=1440 * number, controls=[])])
+            store.finish_run(run.id, run.started_at)
+    monkeypatch.setattr("probe.upload.packing.MOST_WAITING", 1)
+    for name, value in {**environment(volunteer.home), "PROBE_UPLOAD_TOKEN": "wrong"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    options = {"db": volunteer.database, "config": volunteer.home / "config" / "probe" / "probe.toml"}
+    assert upload(**options) == 4
+    with Store.open(volunteer.database) as store:
+        told = waiting(store)
+        assert (told.parcels, told.runs_not_packed) == (1, 2)
+        assert store.exported_until() == BEGIN
+    monkeypatch.setenv("PROBE_UPLOAD_TOKEN", TOKEN)
+    assert upload(**options) == 0
+    with Store.open(volunteer.database) as store:
+        told = waiting(store)
+        assert (told.parcels, told.runs_not_packed) == (0, 0)
+    ids = "SELECT id FROM measurement WHERE id LIKE 'limit%'"
+    assert len(ask(collector.database, ids)) == 3
+
+
+def test_secrets_that_systemd_hands_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a key of its own, where nobody gives one."""
+    with collecting(tmp_path / "c") as collector:
+        volunteer = Volunteer(tmp_path / "v", collector.url)
+        (tmp_path / "probe.toml").write_text(f'[upload]\nurl = "{collector.url}"\n')
+        fill(volunteer.database, runs=1)
+        (tmp_path / "secret").mkdir()
+        (tmp_path / "secret" / "upload-token").write_text(f"{TOKEN}\n")
+        for name, value in {**environment(volunteer.home), "CREDENTIALS_DIRECTORY": str(tmp_path / "secret")}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("SSL_CERT_FILE")
+        config = load_config(tmp_path / "probe.toml").config
+        assert public_key(config) is None
+        assert upload(db=volunteer.database, config=tmp_path / "probe.toml") == 0
+        made = public_key(config)
+        assert [row["signed_by"] for row in ask(collector.database, "SELECT * FROM source")] == [made]
+        assert (volunteer.home / "state" / "upload-key.pem").stat().st_mode & 0o777 == 0o600
+        (tmp_path / "secret" / "upload-key").write_bytes(pem(KEY))
+        assert public_key(config) == public_text(KEY)
+
+
+def test_a_collector_whose_disk_is_full(tmp_path: Path) -> None:
+    """Nothing is acknowledged, and the parcel comes when there is room."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+    within = (*mount, f'mount -t tmpfs -o size=64k none {small} && exec "$@"', "sh")
+    collector = start_collector(tmp_path / "c", "--parcels", str(small), before=within)
+    volunteer = Volunteer(tmp_path / "v", collector.url)
+    fill(volunteer.database, runs=1, measurements=30)
+    status, _, err = volunteer.upload()
+    assert (status, len(volunteer.outbox())) == (4, 1)
+    assert "507: the collector cannot write to its disk now" in err
+    assert ask(collector.database, "SELECT * FROM measurement") == []
+    collector.kill()
+    with collecting(tmp_path / "c") as roomy:
+        volunteer.configure(roomy.url)
+        volunteer.agree()
+        assert volunteer.upload()[0] == 0
+        assert len(ask(roomy.database, "SELECT * FROM measurement")) == 30
+        _, told = start_another(roomy)
+        assert "another collector keeps its parcels there" in told
+
+
+def start_another(running: CollectorProcess) -> tuple[int, str]:
+    """A second collector in the same place: its status and what it says."""
+    words = ("collect", "serve", "--listen", "127.0.0.1:0", "--token-file", running.folder / "tokens", "--db")
+    done = subprocess.run(
+        [*PROBE, *words, running.database], env=environment(running.folder), capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stderr
+
+
 def test_it_waits_while_there_is_no_collector(tmp_path: Path) -> None:
     """Longer each time, across processes; a person who asks does not wait; and nothing is lost."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
@@ -270,10 +357,6 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_settings_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
-    from probe.cli.errors import Refusal, Status
-    from probe.cli.uploading import upload
-    from probe.consent import agree
-
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     if case != "no token":

@@ -6,13 +6,15 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,7 @@ from tests.upload.people import (
 )
 
 SEED = 20261124
+ROUNDS = ("sender", "collector") * 2
 
 
 @pytest.fixture(scope="module")
@@ -290,38 +293,53 @@ def test_a_sender_that_is_killed_while_it_sends(volunteer: Volunteer, collector:
 
 
 def test_killed_again_and_again(tmp_path: Path) -> None:
-    """Sender and collector, at random moments: in the end everything is there once, and both files are whole."""
+    """The sender while it packs and while it sends, the collector while it takes: in the end everything is there once,
+    and both files are whole."""
     random.seed(SEED)
     folder = tmp_path / "c"
     collector = start_collector(folder)
     address = collector.url.removeprefix("http://")
     volunteer = Volunteer(tmp_path / "v", collector.url)
-    fill(volunteer.database, runs=25, measurements=10)
-    kills = 0
-    for number in range(6):
+    fill(volunteer.database, runs=24)
+    for who in ("packing", *ROUNDS):
+        progress = volunteer.outbox if who == "packing" else partial(_acknowledged, volunteer)
+        before = len(progress())
         process = volunteer.start("upload")
-        time.sleep(random.uniform(0.7, 2.2))
-        if number % 2:
-            kills += process.poll() is None
-            process.kill()
-        else:
+        _wait_until(lambda before=before, progress=progress: len(progress()) > before)  # type: ignore[misc]
+        time.sleep(random.uniform(0, 0.1))
+        if who == "collector":
             collector.kill()
-            kills += 1
-            acknowledged = _packed(volunteer) - volunteer.outbox()
-            assert acknowledged <= collector.parcels().keys()
-            process.wait(60)
+            assert _acknowledged(volunteer) <= collector.parcels().keys()
+            process.communicate(timeout=60)
+            assert process.returncode == 4  # it was in the middle
             collector = start_collector(folder, listen=address)
-        process.communicate()
+        else:
+            process.kill()
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL
+    left = len(volunteer.outbox())
     try:
         status, _, err = volunteer.upload()
         assert (status, volunteer.outbox()) == (0, set()), err
     finally:
         collector.kill()
-    assert kills >= 4
+    assert 0 < left < 24
+    assert len(collector.parcels()) == 24
     assert is_whole(volunteer.database)
     assert is_whole(collector.database)
     assert rows_that_leave(collector.database) == rows_that_leave(volunteer.database)
-    assert len(ask(collector.database, "SELECT * FROM measurement")) == 250
+    assert len(ask(collector.database, "SELECT * FROM measurement")) == 72
+
+
+def _wait_until(done: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _acknowledged(volunteer: Volunteer) -> set[str]:
+    return _packed(volunteer) - volunteer.outbox()
 
 
 def _packed(volunteer: Volunteer) -> set[str]:

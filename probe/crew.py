@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from probe.budget import Meter
 from probe.classify import Fingerprints, Ground
-from probe.parcel import Setup, pack_order, pack_setup, unpack
+from probe.handover import Setup, pack_order, pack_setup, unpack
 from probe.pipes import Kind, Messages, listen, say, speak
 from probe.plan import Task
 from probe.run import Pace, throttler_of, unless
@@ -46,6 +47,8 @@ class Crew:
     """Is given each result at once, and once more where its verdict was not settled then."""
     shelf: Shelf | None = None
     """Where results are kept that wait for their verdicts, where they are many."""
+    meter: Meter | None = None
+    """What may still be used of the day's budget: once that is nothing, no measurement is begun. None: no limit."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     problems: dict[str, None] = field(default_factory=dict)
@@ -58,6 +61,9 @@ class Crew:
     _taking: set[asyncio.Task[None]] = field(default_factory=set)
     """What has come and is on its way to the database."""
     _failed: asyncio.Future[None] = field(init=False)
+    _under_way: int = 0
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """One of those under way has ended."""
     _lag: Lag = field(default_factory=Lag)
 
     def __post_init__(self) -> None:
@@ -84,30 +90,48 @@ class Crew:
         return finished
 
     async def _have_measured(self, tasks: Iterable[Task]) -> bool:
-        most = self.pace.concurrency
-        places, throttler = asyncio.Semaphore(most), throttler_of(self.pace.rate)
+        places, throttler = asyncio.Semaphore(self.pace.concurrency), throttler_of(self.pace.rate)
+        finished = False
         async with asyncio.TaskGroup() as group:
             watching = [
                 group.create_task(self._watch(worker, await self._begin(worker, places))) for worker in self.workers
             ]
             for task in tasks:
                 await places.acquire()
+                if not await self._affords_another():
+                    break
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
                 await self._lag.calm()
                 way = self._ways[crc32(task.target.host.encode()) % len(self._ways)]
                 say(way, Kind.ORDER, pack_order(task.target, task.delay))
-            for _ in range(most):
-                await places.acquire()
+                self._under_way += 1
+            else:
+                finished = True
+            while self._under_way:
+                await self._wait_for_one()
             for each in watching:
                 each.cancel()
+        return finished
+
+    async def _affords_another(self) -> bool:
+        """Whether the budget allows for another measurement, once it is known what those under way take."""
+        while self.meter is not None and not self.meter.admits(self._under_way):
+            if not self._under_way:
+                return False
+            await self._wait_for_one()
         return True
+
+    async def _wait_for_one(self) -> None:
+        """Until one of those under way has ended."""
+        self._ended.clear()
+        await self._ended.wait()
 
     async def _begin(self, worker: Worker, places: asyncio.Semaphore) -> Messages:
         """Tells a worker what the run is, and hears it from then on."""
 
         def take(kind: Kind, data: bytes) -> None:
-            if kind is Kind.PARCEL:
+            if kind is Kind.FINDING:
                 taking = asyncio.create_task(self._take(data, places))
                 self._taking.add(taking)
                 taking.add_done_callback(self._taken)
@@ -117,7 +141,7 @@ class Crew:
                 self._fail(HostExhaustedError(data.decode()))
 
         worker.begun = True
-        heard = await listen(worker.parcels, take)
+        heard = await listen(worker.findings, take)
         way = await speak(worker.orders)
         self._heard.append(heard)
         self._ways.append(way)
@@ -126,12 +150,16 @@ class Crew:
 
     async def _take(self, data: bytes, places: asyncio.Semaphore) -> None:
         """Takes what a worker has found into account, and has it recorded; only then there is a place again."""
-        parcel = unpack(data)
-        for heard in parcel.heard:
+        finding = unpack(data)
+        for heard in finding.heard:
             self.ground.hear(heard.clock_offset, heard.impostor)
-        self.ground.learn(parcel.here, parcel.controls)
-        await self._settling.add(parcel.here, parcel.controls, parcel.verdicts)
+        self.ground.learn(finding.here, finding.controls)
+        if self.meter is not None:
+            self.meter.spend(finding.here, len(finding.controls))
+        await self._settling.add(finding.here, finding.controls, finding.verdicts)
         places.release()
+        self._under_way -= 1
+        self._ended.set()
 
     def _taken(self, taking: asyncio.Task[None]) -> None:
         self._taking.discard(taking)

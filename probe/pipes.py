@@ -20,7 +20,7 @@ class Kind(IntEnum):
 
     SETUP = 1
     ORDER = 2
-    PARCEL = 3
+    FINDING = 3
     PROBLEM = 4
     """With a control: a sentence for people."""
     EXHAUSTED = 5

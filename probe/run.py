@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from asyncio_throttle.throttler import Throttler
 
 from probe.address import Address
+from probe.budget import Meter
 from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
 from probe.classify import Fingerprints, Ground
@@ -64,11 +65,16 @@ class Runner:
     """Is given what was measured in place of the sink, where another process knows the whole run."""
     locate: bool = False
     """Whether to find out where on the path a block sits."""
+    meter: Meter | None = None
+    """What may still be used of the day's budget: once that is nothing, no measurement is begun. None: no limit."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     shelf: Shelf | None = None
     """Where results are kept that wait for their verdicts, where they are many."""
     _room: Room = field(default_factory=Room)
+    _under_way: int = 0
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """One of those under way has ended."""
     _hosts: Politeness = field(init=False)
     _settling: Settling = field(init=False)
 
@@ -78,8 +84,8 @@ class Runner:
         self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
     async def run(self, tasks: Iterable[Task] | AsyncIterable[Task]) -> bool:
-        """Measures every task, and returns True; False when it was stopped before the end. A task is asked for when
-        there is a place for it."""
+        """Measures every task, and returns True; False when it was stopped, or the budget used up, before the end. A
+        task is asked for when there is a place for it."""
         try:
             async with self.network.lag.watched():
                 finished = await unless(self.stop, self._measure_all(tasks)) or False
@@ -95,10 +101,22 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             async for task in _one_by_one(tasks):
                 await places.acquire()
+                if not await self._affords_another():
+                    return False
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
                 await self.network.lag.calm()
+                self._under_way += 1
                 group.create_task(self._in_its_place(task, places))
+        return True
+
+    async def _affords_another(self) -> bool:
+        """Whether the budget allows for another measurement, once it is known what those under way take."""
+        while self.meter is not None and not self.meter.admits(self._under_way):
+            if not self._under_way:
+                return False
+            self._ended.clear()
+            await self._ended.wait()
         return True
 
     async def _in_its_place(self, task: Task, places: asyncio.Semaphore) -> None:
@@ -107,6 +125,8 @@ class Runner:
             async with self._hosts.turn(task.target.host):
                 await self._measure_one(task.target)
         finally:
+            self._under_way -= 1
+            self._ended.set()
             places.release()
 
     async def _measure_one(self, target: Target) -> None:
@@ -122,6 +142,8 @@ class Runner:
         if self.locate and self._settling.may_be_blocked(here, controls):
             found = here
             here = await self._room.measure(lambda: locate(found, controls, self.ground.host, self.network))
+        if self.meter is not None:
+            self.meter.spend(here, len(controls))
         if self.hand is None:
             await self._settling.add(here, controls)
         else:

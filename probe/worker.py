@@ -15,8 +15,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 
+from probe.handover import Finding, Heard, Setup, pack, unpack_order, unpack_setup
 from probe.model import Host, Measurement, Verdict
-from probe.parcel import Heard, Parcel, Setup, pack, unpack_order, unpack_setup
 from probe.pipes import Kind, empty, listen, say, speak
 from probe.plan import Task
 from probe.run import Hand, Runner
@@ -48,7 +48,7 @@ class Worker:
     pid: int
     orders: int
     """The pipe into which it is told what to do."""
-    parcels: int
+    findings: int
     """The pipe out of which comes what it has found."""
     begun: bool = False
     """The pipes belong to a run."""
@@ -76,22 +76,26 @@ def hired(count: int, begin: Begin) -> Iterator[tuple[Worker, ...]]:
         for each in workers:
             if not each.begun:
                 os.close(each.orders)
-                os.close(each.parcels)
+                os.close(each.findings)
         for each in workers:
             _see_off(each)
 
 
 def _hire(others: Sequence[Worker], begin: Begin) -> Worker:
     orders, told = os.pipe()
-    parcels, found = os.pipe()
+    findings, found = os.pipe()
     pid = os.fork()
     if pid == 0:
-        for each in (told, parcels, *(descriptor for other in others for descriptor in (other.orders, other.parcels))):
+        for each in (
+            told,
+            findings,
+            *(descriptor for other in others for descriptor in (other.orders, other.findings)),
+        ):
             os.close(each)  # or nobody would notice that the parent is gone
         _be_one(orders, found, begin)
     os.close(orders)
     os.close(found)
-    return Worker(pid, told, parcels)
+    return Worker(pid, told, findings)
 
 
 def _see_off(worker: Worker) -> None:
@@ -139,7 +143,7 @@ async def _measure(
     setup: Setup, ended: asyncio.Future[None], tasks: asyncio.Queue[Task], to: asyncio.WriteTransport, begin: Begin
 ) -> None:
     def hand(here: Measurement, controls: tuple[Measurement, ...], verdicts: Mapping[Host, Verdict]) -> None:
-        say(to, Kind.PARCEL, pack(Parcel(here, controls, verdicts, tools.heard())))
+        say(to, Kind.FINDING, pack(Finding(here, controls, verdicts, tools.heard())))
 
     async with begin(setup, hand) as tools:
         ended.add_done_callback(lambda _: tools.runner.stop.set())

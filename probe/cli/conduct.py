@@ -13,13 +13,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from probe.budget import Meter
 from probe.classify import Ground
 from probe.cli.app_stores import ask_stores
 from probe.cli.job import Job
 from probe.control import Client, clients_of
 from probe.crew import Crew
+from probe.handover import Heard, Setup
 from probe.model import Result, Run
-from probe.parcel import Heard, Setup
 from probe.plan import Task
 from probe.run import Hand, Runner
 from probe.settling import Shelf, Sink
@@ -47,6 +48,8 @@ class Done:
     """All of the targets were measured."""
     problems: Sequence[str]
     """What went wrong with the controls, each once."""
+    over_budget: bool = False
+    """The day's budget was used up before the end."""
     lost: str | None = None
     """How a worker ended before its work was done."""
 
@@ -61,6 +64,7 @@ class Conduct:
     network: Network
     sink: Sink
     shelf: Shelf | None
+    meter: Meter | None
     stop: asyncio.Event
 
     async def by_this_process(self, tasks: Iterable[Task], take_store: Callable[[StoreCheck], Awaitable[None]]) -> Done:
@@ -75,12 +79,14 @@ class Conduct:
                 pace=self.job.pace,
                 sink=self.sink,
                 shelf=self.shelf,
+                meter=self.meter,
                 stop=self.stop,
             )
             finished = await runner.run(tasks)
+            over_budget = not finished and not self.stop.is_set()
             if finished and self.job.stores is not None:
                 finished = await ask_stores(self.job.stores, runner, take_store)
-        return Done(finished=finished, problems=_problems(clients))
+        return Done(finished=finished, problems=_problems(clients), over_budget=over_budget)
 
     async def by_workers(self, tasks: Iterable[Task], workers: Sequence[Worker]) -> Done:
         """Has the targets measured."""
@@ -93,10 +99,12 @@ class Conduct:
             pace=self.job.pace,
             sink=self.sink,
             shelf=self.shelf,
+            meter=self.meter,
             stop=self.stop,
         )
         finished = await crew.run(tasks)
-        return Done(finished=finished, problems=tuple(crew.problems), lost=crew.lost)
+        over_budget = not finished and not self.stop.is_set() and crew.lost is None
+        return Done(finished=finished, problems=tuple(crew.problems), over_budget=over_budget, lost=crew.lost)
 
 
 def begin_with(job: Job, network: Network) -> Begin:

@@ -20,13 +20,16 @@ from rich.text import Text
 
 from probe import __version__
 from probe.address import parse
+from probe.budget import Meter
 from probe.classify import Ground, classify, judge, rules_version
+from probe.cli.budgeting import meter_of, used_up
 from probe.cli.conduct import Conduct, begin_with
 from probe.cli.desk import Desk, Shelf
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
 from probe.cli.metrics import Tally
 from probe.cli.recorder import Recorder
+from probe.cli.unwelcome import unwelcome
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
 from probe.model import Host, Measurement, Outcome, Result, Run, Target, Verdict
@@ -51,11 +54,6 @@ _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
 
 _NO_CONTROL = "No control vantage point is set (--control URL), so a failure seen here cannot be told from an outage."
 
-_ON_VPN = (
-    "The way from here leads through a VPN ({vpn}), so a scheduled run would measure the VPN's network and not your"
-    " provider's: nothing was measured (--allow-vpn measures all the same)."
-)
-
 
 @dataclass(slots=True)
 class Session:
@@ -70,6 +68,10 @@ class Session:
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
     """Of the whole run, what a killed process had measured of it too: the targets that say something of a service."""
     tally: Tally = field(default_factory=Tally)
+    meter: Meter | None = None
+    """What of the day's budget is used."""
+    over_budget: bool = False
+    """It was used up before the end."""
     stopped_by: signal.Signals | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
@@ -134,7 +136,8 @@ class Session:
             return Status.FAILED
         if self.outcomes[Outcome.BLOCKED]:
             return Status.BLOCKED
-        return Status.OK if self.outcomes[Outcome.OK] == self.outcomes.total() else Status.NOT_OK
+        well = not self.over_budget and self.outcomes[Outcome.OK] == self.outcomes.total()
+        return Status.OK if well else Status.NOT_OK
 
 
 def carry_out(job: Job) -> Status:
@@ -202,10 +205,11 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     session.tally.run = run
     if not host.online:
         return _tell_offline(session, run)
-    if job.scheduled and host.vpn is not None and not job.allow_vpn:
-        session.err.print(_ON_VPN.format(vpn=host.vpn))
+    if (why := unwelcome(job, host)) is not None:
+        session.err.print(why)
         return Status.OFFLINE
     ground = Ground(run.host)
+    session.meter = meter_of(job.budget, store)
     if len(left) < len(job.targets) and store is not None:
         session.judged += store.judged(run.id)
     finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), left, store)
@@ -291,6 +295,7 @@ async def _measure(
             network=network,
             sink=desk.take,
             shelf=None if recorder is None else Shelf(desk, recorder),
+            meter=session.meter,
             stop=session.stop,
         )
         tasks = plan(targets, seed=secrets.randbits(64), jitter=job.jitter)
@@ -300,7 +305,7 @@ async def _measure(
             done = await conduct.by_this_process(tasks, take_store)
         if recorder is not None:
             await recorder.note_host()
-    session.lost = done.lost
+    session.lost, session.over_budget = done.lost, done.over_budget
     for problem in done.problems:
         session.err.print(f"control: {problem}")
     return done.finished
@@ -368,6 +373,9 @@ def _close(session: Session, run: Run, planned: int) -> None:
         left = planned - session.outcomes.total()
         how = "; `probe run --resume` measures the rest" if job.database else ""
         session.err.print(f"Cut short, {session.lost}: {left} of {planned} not measured{how}.")
+    if session.over_budget and session.meter is not None:
+        resumable = job.command == "run" and job.database is not None
+        session.err.print(used_up(session.meter, planned, session.outcomes.total(), resumable=resumable))
     for sentence in trouble(run.host):
         session.err.print(sentence)
     if not job.controls and session.outcomes[Outcome.INCONCLUSIVE]:

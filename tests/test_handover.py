@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from probe.classify import classify
+from probe.handover import Finding, Heard, Order, pack, pack_order, unpack, unpack_order
 from probe.model import Certainty, Host, Observation, ProtocolName, Role, Scheme, Target
 from probe.observation import DETAILS
-from probe.parcel import Heard, Order, Parcel, pack, pack_order, unpack, unpack_order
 from tests.classify.stories import CONTROL, HERE, HTTPS, ONLINE, REAL, well
 from tests.store.examples import BODY, DER, OBSERVATIONS, a_control, a_result
 
@@ -32,7 +32,7 @@ def test_a_task_comes_as_it_went() -> None:
 def test_every_kind_of_observation_comes_as_it_went() -> None:
     assert {row.step for row in OBSERVATIONS} >= {*DETAILS} - {"greeting"}, "the examples have them all"
     result = a_result("m-1")
-    sent = Parcel(
+    sent = Finding(
         replace(result.measurement, bodies={"b": BODY}, certificates={"c": DER}),
         (a_control(), replace(a_control("control-2"), bodies={"x": b""})),
         {},
@@ -55,4 +55,4 @@ def test_verdicts_come_with_the_hosts_they_stand_on() -> None:
         Host(online=False, why_offline="no route", since=since, before=ONLINE),
     )
     verdicts = {host: classify(here, (well().measured(HTTPS, CONTROL),), host) for host in hosts}
-    assert unpack(pack(Parcel(here, (), verdicts, ()))).verdicts == verdicts
+    assert unpack(pack(Finding(here, (), verdicts, ()))).verdicts == verdicts

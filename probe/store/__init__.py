@@ -10,6 +10,7 @@ from probe.store.process import is_alive, process_token
 from probe.store.publishing import QUESTIONS, Question, write_copy
 from probe.store.queries import Filter
 from probe.store.registers import Registers
+from probe.store.rows import observations_as_rows, observations_from_rows
 from probe.store.store import Store
 from probe.store.writer import Writer
 
@@ -32,6 +33,8 @@ __all__ = [
     "Unreached",
     "Writer",
     "is_alive",
+    "observations_as_rows",
+    "observations_from_rows",
     "other_database",
     "process_token",
     "write_copy",

@@ -124,7 +124,9 @@ class Recording:
         target = self.target
         port = 80 if experiment is Experiment.OTHER_PORT else target.port or 443
         if (self.way is Way.DROP and address != STUB) or self._is_lost("tcp"):
-            self._row(TcpDetail(address=address, port=port), _WAITS["tcp"], Failure.GENERIC_TIMEOUT, attempt, experiment)
+            self._row(
+                TcpDetail(address=address, port=port), _WAITS["tcp"], Failure.GENERIC_TIMEOUT, attempt, experiment
+            )
             return False
         if address == STUB and port not in (80, 443):
             self._row(TcpDetail(address=address, port=port), 0.03, Failure.CONNECTION_REFUSED, attempt, experiment)

@@ -1,7 +1,7 @@
-"""`python -m bench.dataset FILE [OBSERVATIONS [SEED]]`: a database as a group of volunteers would have it after weeks.
+"""`python -m bench.dataset FILE [OBSERVATIONS [SEED]]`: a database as a group of volunteers would have it by now.
 
-Law: the same number and seed give the same rows. Every kind of measurement is made of the model's own records and judged
-by the rules once; what differs from hour to hour (ids, times, cookies, request ids) is put into copies of its rows.
+Law: the same number and seed give the same rows. Every kind of measurement is made of the model's own records and
+judged by the rules once; what differs from hour to hour (ids, times, cookies) is put into copies of its rows.
 """
 
 from __future__ import annotations

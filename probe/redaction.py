@@ -148,13 +148,13 @@ class Redactor:
         return self.text(text) != text or any(each in data for each in packed if len(each) == 16)
 
     def _redacted(self, text: str) -> tuple[str, bool]:
-        """The text, and whether there are addresses left in it."""
+        """The text, and whether there are addresses left in it that a measurement may not have met."""
         for known in self._known:
             text = known.replaced(text)
         if not _TELLING.search(text):
             return text, False
         text = self._addresses(text, None)
-        return text, any(pattern.search(text) for pattern in (_V4, _V6, _V6_REVERSED))
+        return text, self._addresses(text, frozenset()) != text
 
     def _addresses(self, text: str, met: frozenset[str] | None) -> str:
         def put(found: re.Match[str], address: Address | None) -> str:

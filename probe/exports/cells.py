@@ -43,6 +43,7 @@ _REMEMBERED = 20_000
 """Texts of one column."""
 _LONGEST = 2048
 """Characters of a text that is remembered."""
+_NONE = (None, False)
 _NOTHING = frozenset((None, "", "[]", "{}"))
 
 
@@ -83,9 +84,10 @@ class Cells:
         """Of a table of observations: all rows of each measurement in it, one after the other."""
         groups = _Groups(dict(columns))
         cookies = self._clean_headers(columns, groups)
+        repeated = {row: own for group, own in cookies.items() if groups.tell(group, own) for row in groups.rows(group)}
         for column, _ in texts_of(table):
             if column in _BY_A_SERVER:
-                columns[column] = self._by_a_server(table, column, columns[column], groups, cookies)
+                columns[column] = self._by_a_server(table, column, columns[column], groups, repeated)
             elif column != "headers":
                 memo = self._memos[table.name, column]
                 columns[column] = [value if value is None else memo[value][0] for value in columns[column]]
@@ -127,18 +129,14 @@ class Cells:
         self, table: Table, column: str, values: Sequence[Any], groups: _Groups, cookies: Mapping[int, Sequence[str]]
     ) -> list[Any]:
         memo, is_text = self._memos[table.name, column], dict(texts_of(table))[column] is Kind.TEXT
-        clean = list(values)
-        for row, value in enumerate(values):
-            if value is None:
-                continue
-            clean[row], depends = memo[value]
-            if depends:
-                met = groups.met(groups.of(row))
-                clean[row] = self.any(value, met) if is_text else _packed(self.any(msgspec.json.decode(value), met))
-        for group, own in cookies.items():
-            for row in groups.rows(group):
-                if clean[row] is not None:
-                    clean[row] = _without(clean[row], own) if is_text else _without_in_json(clean[row], own)
+        found = [_NONE if value is None else memo[value] for value in values]
+        clean = [each for each, _ in found]
+        for row in [row for row, (_, depends) in enumerate(found) if depends]:
+            value, met = values[row], groups.met(groups.of(row))
+            clean[row] = self.any(value, met) if is_text else _packed(self.any(msgspec.json.decode(value), met))
+        for row, own in cookies.items():
+            if clean[row] is not None:
+                clean[row] = _without(clean[row], own) if is_text else _without_in_json(clean[row], own)
         return clean
 
     def _clean_headers(self, columns: Columns, groups: _Groups) -> dict[int, tuple[str, ...]]:
@@ -151,20 +149,21 @@ class Cells:
         cookies = {group: _cookies(each) for group, each in secret.items()}
         clean = list(columns["headers"])
         for row, headers in read.items():
+            told = [[name, self._header(name, text, groups, row)] for name, text in headers]
+            clean[row] = dumps(told)
             own = cookies.get(groups.of(row), ()) if cookies else ()
-            clean[row] = dumps([[name, self._header(name, text, own, groups, row)] for name, text in headers])
+            if _holds(clean[row], own):
+                clean[row] = dumps([[name, _without(text, own)] for name, text in told])
         columns["headers"] = clean
         return {group: own for group, own in cookies.items() if own}
 
-    def _header(self, name: str, text: str, cookies: Sequence[str], groups: _Groups, row: int) -> str:
+    def _header(self, name: str, text: str, groups: _Groups, row: int) -> str:
         if name in SECRET_HEADERS:
             return COOKIE
         if name in _CLIENT_HEADERS:
             return OWN
         clean, holds_more = self._redactor.looked_at(text)
-        if holds_more:
-            clean = self._redactor.text(text, groups.met(groups.of(row)))
-        return str(_without(clean, cookies)) if cookies else clean
+        return self._redactor.text(text, groups.met(groups.of(row))) if holds_more else clean
 
     def _first_bytes(self, said: Any, protocol: Any, groups: _Groups, row: int) -> str:
         text = str(said)
@@ -194,6 +193,12 @@ class _Groups:
     def rows(self, group: int) -> range:
         ends = (*self._starts[group + 1 : group + 2], len(self._columns["measurement_id"]))
         return range(self._starts[group], ends[0])
+
+    def tell(self, group: int, cookies: Sequence[str]) -> bool:
+        """Whether what a server wrote in it may name these."""
+        rows = self.rows(group)
+        columns = (self._columns[name][rows.start : rows.stop] for name in _BY_A_SERVER)
+        return _holds("\n".join([str(text) for column in columns for text in column if text is not None]), cookies)
 
     def met(self, group: int) -> frozenset[str]:
         """The addresses that its operations went to, or were given by a resolver."""
@@ -239,9 +244,12 @@ def _cookies(all_headers: Sequence[Any]) -> tuple[str, ...]:
     return tuple(sorted(found, key=len, reverse=True))
 
 
+def _holds(text: str, cookies: Sequence[str]) -> bool:
+    """Whether one of them may be in a text, as it is or inside JSON."""
+    return any(cookie in text or dumps(cookie)[1:-1] in text for cookie in cookies)
+
+
 def _without_in_json(text: str, cookies: Sequence[str]) -> str:
-    if not any(dumps(cookie)[1:-1] in text for cookie in cookies):
-        return text
     return _packed(_without(msgspec.json.decode(text), cookies))
 
 

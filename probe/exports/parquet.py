@@ -7,7 +7,7 @@ microseconds), closed vocabularies are dictionaries, lists and objects are JSON 
 from __future__ import annotations
 
 import re
-
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,7 @@ def _batch(table: Table, columns: Columns, schema: Any) -> Any:
     return pyarrow.RecordBatch.from_arrays(arrays, schema=schema)
 
 
+@cache
 def _type(column: Column, *, stored: bool = False) -> Any:
     """As it is in the file where `stored`, or on the way there."""
     import pyarrow

@@ -53,6 +53,13 @@ JOIN comparison ON comparison.measurement_id = chosen.id
 JOIN control_measurement AS control ON control.id = comparison.control_measurement_id
 JOIN vantage ON vantage.id = control.vantage_id
 """
+# Where every measurement is chosen, controls need not be looked up one comparison after the other.
+_CHOOSE_ALL_CONTROLS = """
+INSERT INTO chosen_control
+SELECT {part}, control.id FROM control_measurement AS control
+JOIN vantage ON vantage.id = control.vantage_id
+WHERE EXISTS (SELECT 1 FROM comparison WHERE comparison.control_measurement_id = control.id)
+"""
 # A run without any measurement is of interest only where nothing was left out.
 _CHOOSE_RUNS = """
 INSERT INTO chosen_run
@@ -121,8 +128,7 @@ _SOURCES: Mapping[str, str] = {
 DATASET_TABLES: tuple[str, ...] = tuple(_SOURCES)
 """In an order in which each comes after those it points at."""
 _RESOLVERS = """
-SELECT resolver_address FROM observation WHERE measurement_id IN (SELECT id FROM chosen)
-UNION SELECT resolver_address FROM store_observation
+SELECT resolver_address FROM observation UNION SELECT resolver_address FROM store_observation
 """
 
 
@@ -144,11 +150,12 @@ class Dataset:
         execute(_CHOSEN.format(name="chosen_control"))
         execute("CREATE TEMP TABLE chosen_run (id TEXT PRIMARY KEY) WITHOUT ROWID")
         execute("CREATE TEMP TABLE chosen_listing (id INTEGER PRIMARY KEY)")
-        sql, values = queries.choice(self._wanted)
+        sql, values = queries.choice(self._wanted, narrow=True)
         own = "substr(started_at, 1, 10), country" if self._by_day else "'', ''"
         execute(f"INSERT INTO chosen SELECT {own}, id FROM ({sql})", values)  # noqa: S608 - literals only
         controls = _DAY.format(measurement="control") if self._by_day else "'', ''"
-        execute(_CHOOSE_CONTROLS.format(part=controls))
+        choose = _CHOOSE_ALL_CONTROLS if self._everything["all"] else _CHOOSE_CONTROLS
+        execute(choose.format(part=controls))
         execute(_CHOOSE_RUNS, self._everything)
         execute(_CHOOSE_LISTINGS, self._everything)
 
@@ -199,7 +206,7 @@ class Dataset:
         return frozenset(label for row in hosts for label in str(row[0]).split("."))
 
     def resolvers(self) -> frozenset[str]:
-        """The address of every resolver that was asked."""
+        """The address of every resolver that was asked, also where that was not chosen."""
         asked = {str(row[0]) for row in self._connection.execute(_RESOLVERS) if row[0] is not None}
         for row in self._connection.execute("SELECT host FROM run WHERE id IN chosen_run"):
             host = msgspec.json.decode(row[0])

@@ -68,7 +68,8 @@ class Recording:
     def made(self) -> tuple[Observation, ...]:
         """Everything that is observed of the target."""
         answers = [answer for kind in ("A", "AAAA") for answer in self._resolve(kind)]
-        if not any([self._reach(address) for address in (*answers, *self.also)]):
+        reached = [self._reach(address) for address in (*answers, *self.also)]
+        if not any(reached):
             self._follow_up(answers)
         return tuple(self.rows)
 
@@ -182,7 +183,7 @@ class Recording:
             detail = HttpDetail(address=address, port=port, url=url)
             self._row(detail, _WAITS["tcp"], Failure.GENERIC_TIMEOUT, attempt, experiment)
             return False
-        moment = f"{self.chance.randint(1, 28):02} {self.chance.randint(0, 23):02}:{self.chance.randint(0, 59):02}"
+        moment = f"{self.chance.randint(1, 28):02} Mar 2026 {self.chance.randint(10, 23)}:{self.chance.randint(10, 59)}"
         detail = HttpDetail(
             address=address,
             port=port,

@@ -134,9 +134,10 @@ class Cells:
         for row in [row for row, (_, depends) in enumerate(found) if depends]:
             value, met = values[row], groups.met(groups.of(row))
             clean[row] = self.any(value, met) if is_text else _packed(self.any(msgspec.json.decode(value), met))
+        take_out = _without if is_text else _without_in_json
         for row, own in cookies.items():
             if clean[row] is not None:
-                clean[row] = _without(clean[row], own) if is_text else _without_in_json(clean[row], own)
+                clean[row] = take_out(clean[row], own)
         return clean
 
     def _clean_headers(self, columns: Columns, groups: _Groups) -> dict[int, tuple[str, ...]]:
@@ -249,7 +250,7 @@ def _holds(text: str, cookies: Sequence[str]) -> bool:
     return any(cookie in text or dumps(cookie)[1:-1] in text for cookie in cookies)
 
 
-def _without_in_json(text: str, cookies: Sequence[str]) -> str:
+def _without_in_json(text: Any, cookies: Sequence[str]) -> str:
     return _packed(_without(msgspec.json.decode(text), cookies))
 
 

@@ -34,11 +34,15 @@ class Resource:
     mediatype: str
 
 
+def _tell_nobody(table: str, rows: int) -> None:
+    """Where nobody looks."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What the rows that were written say of the dataset as a whole."""
 
-    tell: Callable[[str, int], None] = lambda table, rows: None
+    tell: Callable[[str, int], None] = _tell_nobody
     """Told of progress: a table, and how many of its rows are written."""
     measurements: int = 0
     left_out: int = 0

@@ -1,12 +1,13 @@
 """Parquet: a folder a table; what grows with every measurement is parted by day and country, as Hive does it.
 
-Law: one part is open at a time and one batch of rows in memory, however many there are. Times are timestamps (UTC,
-microseconds), closed vocabularies are dictionaries, lists and objects are JSON in a text, as in the database.
+Law: a process has one part open at a time and one batch of rows in memory, however many there are. Times are timestamps
+(UTC, microseconds), closed vocabularies are dictionaries, lists and objects are JSON in a text, as in the database.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from typing import Any
 from probe.exports.cells import Columns
 from probe.exports.files import ExportError, Resource, Seen
 from probe.exports.rows import Redacted
-from probe.exports.shape import Column, Kind, Table
+from probe.exports.shape import SHAPES, Column, Kind, Table
+from probe.exports.workers import Task, Workers
 from probe.form import parse_time
 from probe.store.datasets import Part
 
@@ -26,28 +28,49 @@ _VARIED = frozenset({"id", "measurement_id", "run_id", "started", "runtime", "st
 """Columns in which hardly a value comes twice."""
 
 
-def write(redacted: Redacted, folder: Path, seen: Seen) -> list[Resource]:
-    """A table without rows has no folder. Raises ExportError where `pyarrow` is not installed."""
+def write(redacted: Redacted, folder: Path, seen: Seen, workers: Workers | None = None) -> list[Resource]:
+    """A table without rows has no folder. With workers they write, which changes nothing of what is written. Raises
+    ExportError where `pyarrow` is not installed."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
         raise ExportError("Parquet needs pyarrow: pip install 'reachability-probe[analysis]'") from None
+    tasks: list[Task] = [
+        (table.name, part, str(folder / path_of(table, part)))
+        for table in redacted.present()
+        for part in redacted.dataset.parts(table.name)
+    ]
+    if workers is None:
+        counts = {task: write_part(redacted, Path(task[2]), SHAPES[task[0]], task[1], seen) for task in tasks}
+    else:
+        counts = _written_by(workers, redacted, tasks, seen)
     resources = []
     for table in redacted.present():
-        written = [(path_of(table, part), part) for part in redacted.dataset.parts(table.name)]
-        counts = {str(path): write_part(redacted, folder / path, table, part, seen) for path, part in written}
-        paths = tuple(path for path, count in counts.items() if count)
+        paths = [(place, count) for (name, _, place), count in counts.items() if name == table.name and count]
         if paths:
             resource = Resource(
                 name=table.name,
-                paths=paths,
+                paths=tuple(Path(place).relative_to(folder).as_posix() for place, _ in paths),
                 table=table,
-                rows=sum(counts.values()),
+                rows=sum(count for _, count in paths),
                 format="parquet",
                 mediatype="application/vnd.apache.parquet",
             )
             resources.append(resource)
     return resources
+
+
+def _written_by(workers: Workers, redacted: Redacted, tasks: Sequence[Task], seen: Seen) -> dict[Task, int]:
+    """How many rows each task has, in the order of the tasks. The largest table is begun with."""
+    counts, rows = dict.fromkeys(tasks, 0), 0
+    order = sorted(tasks, key=lambda task: task[0] != "observation")
+    done = workers.write(redacted.redactor, bodies=redacted.bodies, write_part=write_part, tasks=order)
+    for task, count, of_part in done:
+        counts[task] = count
+        rows += count
+        seen.add(of_part)
+        seen.tell("rows", rows)
+    return counts
 
 
 def path_of(table: Table, part: Part) -> Path:

@@ -60,7 +60,7 @@ class Redacted:
             if table.name in _UNITED:
                 numbers = self._united[table.name]
                 columns = _kept(columns, [numbers[number] == number for number in columns["id"]])
-            if columns and next(iter(columns.values())):
+            if columns[table.columns[0].name]:
                 yield columns
 
     def results(self) -> Iterator[Result]:

@@ -217,6 +217,18 @@ class Dataset:
 
 
 @contextmanager
+def view(
+    path: Path, wanted: Filter, *, by_day: bool = False, ready: Callable[[], None] = lambda: None
+) -> Iterator[Dataset]:
+    """The rows of every table that belong to the measurements that `wanted` names, as they are when `ready` is called:
+    before it is found out which they are."""
+    with reading(path) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        ready()
+        yield Dataset(connection, wanted, by_day=by_day)
+
+
+@contextmanager
 def other_database(path: Path) -> Iterator[Callable[[str], Iterator[dict[str, Any]]]]:
     """Everything in a database that somebody else may have written: gives the rows of a table by its name. Raises
     StoreError, which names the file, for one that is no whole database of this program and of its present schema."""

@@ -1,4 +1,4 @@
-"""`make bench-datasets`: how fast a database goes out as Parquet, and how long `compare` takes over it, with the memory.
+"""`make bench-datasets`: how fast a database goes out as Parquet, how long `compare` takes over it, in which memory.
 
 python -m bench.datasets [OBSERVATIONS [FILE]]: FILE is used where it is there, and made where it is not.
 """
@@ -35,7 +35,7 @@ class Used:
     def __init__(self, words: Sequence[str]) -> None:
         begun = time.monotonic()
         self.peak, self.cpu = 0, 0.0
-        with Popen([sys.executable, "-m", "probe", *words], stdout=DEVNULL) as process:
+        with Popen([sys.executable, "-m", "probe", *words], stdout=DEVNULL) as process:  # noqa: S603 - words of our own
             watch = threading.Thread(target=self._watch, args=(process,), daemon=True)
             watch.start()
             status = process.wait()

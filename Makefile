@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs soak bench bench-datasets clean
+.PHONY: run test demo lint docs soak bench bench-datasets pictures clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -30,6 +30,9 @@ soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with 
 
 bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
 	@$(BIN)/python -m bench
+
+pictures: $(DEV_READY)  ## the page of `probe report` as docs/ shows it; needs Debian's chromium
+	@$(BIN)/python -m tests.report.pictures
 
 bench-datasets: $(DEV_READY)  ## rows a second and memory of export and compare over ten million observations; 8 GB of disk
 	@$(BIN)/python -m bench.datasets

@@ -22,7 +22,7 @@ def timeline(rows: Iterable[Judged], by: By = By.NETWORK) -> list[Block]:
 
 
 def timeline_each(series: Iterable[Sequence[Judged]], places: Mapping[Point, Place]) -> Iterator[Block]:
-    """The same of rows that come series after series, each with all there is on its subjects: no more than one is held."""
+    """The same of rows that come series after series, each with all there is on its subjects: one at a time is held."""
     for rows in series:
         for (subject, place), heard in by_place(rows, places=places).items():
             spans = [span for each in heard.values() for span in course(each).spans]

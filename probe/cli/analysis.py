@@ -30,7 +30,11 @@ _WIDE = 160
 
 Databases = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[DB...]", help="Databases of this program; read only.", show_default="--db"),
+    typer.Argument(
+        metavar="[DB...]",
+        help="Databases of this program, or datasets that it exported; read only.",
+        show_default="--db",
+    ),
 ]
 Subject = Annotated[str | None, typer.Option("--service", help="Of this service only; with --targets, of this target.")]
 Targets = Annotated[bool, typer.Option("--targets", help="Each target for itself, in place of services as a whole.")]
@@ -175,10 +179,10 @@ def _open(
     from probe.cli.settings import database, load_config
     from probe.store import Histories, StoreError
 
-    paths = databases or [database(db, load_config(config).config)]
+    named = databases or [database(db, load_config(config).config)]
     kind = "target" if targets else "service"
     try:
-        with Histories(paths) as histories:
+        with _as_databases(named) as paths, Histories(paths) as histories:
             gathered = gather(histories.all, targets=targets, subject=subject)
             if gathered.newest is None and kind == "service" and subject is None:
                 gathered, kind = gather(histories.all, targets=True), "target"
@@ -188,6 +192,31 @@ def _open(
             yield _Open(histories=histories, gathered=gathered, kind=kind)
     except StoreError as error:
         raise Refusal(str(error), Status.CONFIGURATION) from None
+
+
+@contextmanager
+def _as_databases(named: list[Path]) -> Iterator[list[Path]]:
+    """The same, with a database that is thrown away in the place of each dataset."""
+    from tempfile import TemporaryDirectory
+
+    from probe.imports import UnreadableError
+    from probe.imports.datasets import write_verdicts
+
+    with TemporaryDirectory(prefix="probe-") as folder:
+        paths, wrong = [], []
+        for number, path in enumerate(named):
+            if not path.is_dir():
+                paths.append(path)
+                continue
+            paths.append(Path(folder) / str(number) / path.absolute().name)
+            paths[-1].parent.mkdir()
+            try:
+                write_verdicts(path, paths[-1])
+            except UnreadableError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise Refusal("\n".join(wrong), Status.CONFIGURATION)
+        yield paths
 
 
 def _remark(gathered: Gathered, kind: str, subject: str | None) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from probe.imports.files import UnreadableError
 from probe.imports.tables import FORMS, Form, rows
-from probe.store import Merged, MergeError, Source, Store, StoreError, other_database
+from probe.store import Merged, MergeError, Source, Store, StoreError, other_database, write_copy
 from probe.store.datasets import DATASET_TABLES
 from probe.store.merging import Tables
 from probe.store.migrations import SCHEMA_VERSION
@@ -25,6 +25,8 @@ from probe.targets.bundle import verify_line
 PACKAGE, SUMS, SIGNATURE = "datapackage.json", "SHA256SUMS", "SHA256SUMS.sig"
 SIGNED = b"probe-dataset-1"
 """How the line of a signature begins."""
+_OF_VERDICTS = ("vantage", "run", "target", "measurement", "verdict", "reason", "service_verdict")
+"""The tables that verdicts are read from, in an order in which each comes after those it points at."""
 _LONGEST_LIST = 16 << 20
 _SUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
 _SQLITE = b"SQLite format 3\x00"
@@ -78,6 +80,17 @@ def merge_dataset(store: Store, folder: Path, key: str | None = None) -> Brought
     """Everything in a dataset, which must be signed with `key` where one is given. Raises as `merge_database` does."""
     form, names, source = _verified(folder, key)
     return _merged(store, folder, source, lambda table: rows(form, folder, names, table))
+
+
+def write_verdicts(folder: Path, path: Path) -> None:
+    """Makes a database of what a dataset says of verdicts, without what was observed, where no file is yet. Raises
+    UnreadableError."""
+    form, names, _ = _verified(folder, None)
+    try:
+        write_copy(path, ((table, rows(form, folder, names, table)) for table in _OF_VERDICTS))
+    except StoreError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise UnreadableError(f"{folder}: its rows are no rows of a database: {reason}") from None
 
 
 def _merged(store: Store, path: Path, source: Source, tables: Tables) -> Brought:

@@ -143,7 +143,7 @@ class Filling:
         moment = time_text(at)
         title = f"{kind.target.name} {moment[:16].replace('T', ' ')}"
         numbers = self._number("target", kind.target), self._number("vantage", vantage)
-        return (measurement_id, title, run_id, *numbers, moment, kind.runtime)
+        return (measurement_id, title, run_id, *numbers, moment, kind.runtime, None)
 
     def _rows_of(self, kind: Kind, measurement_id: str) -> Iterator[Row]:
         for number, row in enumerate(kind.observed):

@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -84,13 +85,13 @@ class Filling:
         }  # fmt: skip
 
     def until(self, observations: int) -> None:
-        """Hour after hour, each vantage point runs once. The last hour is whole."""
-        hour = 0
-        while self.observations < observations:
+        """Hour after hour, each vantage point runs once. The last run is whole."""
+        for hour in count():
             controls = {target: self._control(target, hour) for service in self._services for target in _of(service)}
             for n, probe in self._vantages:
+                if self.observations >= observations:
+                    return
                 self._run(n, probe, hour, controls)
-            hour += 1
 
     def _run(self, n: int, probe: int, hour: int, controls: dict[Target, str]) -> None:
         vantage = self._vantages[n, probe]

@@ -77,7 +77,7 @@ class Runner:
         try:
             finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            raise _first(errors) from None
         await self._settling.finish()
         return finished
 
@@ -135,6 +135,13 @@ class Runner:
     def _where_it_works(self, has_route: Callable[[Address], bool]) -> Callable[[Address], bool]:
         """No way leads over an IPv6 that has led nowhere."""
         return lambda address: (address.version == 4 or self.ground.tries_ipv6) and has_route(address)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first of the errors in a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -75,7 +75,16 @@ class Store:
     def begin_run(self, run: Run) -> None:
         """Records that a run has begun. Its measurements can be added from now on."""
         with self._writing() as db:
-            _insert(db, "run", rows.run_row(run, _id_of(db, "vantage", rows.vantage_row(run.vantage))))
+            _begin(db, run)
+
+    def begin_scheduled(self, run: Run) -> datetime | None:
+        """The same for a run that a timer started, unless another such run goes on: then nothing is recorded, and it
+        gives the moment when that one began. Of two that begin at once, one does."""
+        with self._writing() as db:
+            since = queries.scheduled_since(db.conn)
+            if since is None:
+                _begin(db, run)
+            return since
 
     def take_over_run(self, run: Run, process: str) -> bool:
         """Records that another process goes on with a run; False when somebody else was faster."""
@@ -301,6 +310,10 @@ class _Ids:
             else:
                 self._known[thing] = _id_of(self._db, "vantage", rows.vantage_row(thing))
         return self._known[thing]
+
+
+def _begin(db: Database, run: Run) -> None:
+    _insert(db, "run", rows.run_row(run, _id_of(db, "vantage", rows.vantage_row(run.vantage))))
 
 
 def _measurements(results: Iterable[Result]) -> Iterator[Measurement]:

@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,12 @@ from tests.lab.spec import Page, Spec
 TARGETS = tuple(f"https://house{number}.example/" for number in range(16))
 
 
-def village(delay: float = 0.02, **more: Any) -> Spec:
+_PAGE = Page(title="{n}", text="Write to your friends. " * 40, dynamic=True)
+
+
+def village(delay: float = 0.02, page: Page = _PAGE, **more: Any) -> Spec:
     """Sixteen sites, each slower than the one before by so many seconds; every page is another one each time."""
-    pages = [
-        Page(title="{n}", text="Write to your friends. " * 40, dynamic=True, delay=delay * number)
-        for number in range(16)
-    ]
+    pages = [replace(page, delay=delay * number) for number in range(16)]
     sites = tuple(https(f"house{number}.example", at(number + 1), page=page) for number, page in enumerate(pages))
     return Spec(sites=sites, **more)
 

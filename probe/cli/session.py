@@ -9,7 +9,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +19,7 @@ from probe.address import parse
 from probe.classify import Ground, classify, judge, rules_version
 from probe.cli.app_stores import ask_stores
 from probe.cli.beginning import GoesOnError, begin
+from probe.cli.clock import even_clock
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
 from probe.cli.metrics import Tally
@@ -29,6 +29,7 @@ from probe.form import dumps, result_json, service_verdict_json, store_check_jso
 from probe.identity import new_id
 from probe.model import Measurement, Outcome, Result, Run, Target, Verdict
 from probe.networks import NetworksError
+from probe.outage import Outage
 from probe.plan import Task, plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
@@ -65,6 +66,8 @@ class Session:
     """Of the whole run, what a killed process had measured of it too."""
     tally: Tally = field(default_factory=Tally)
     stopped_by: signal.Signals | None = None
+    lost: str | None = None
+    """Why this machine has no network any more."""
     beside: bool = False
     """Another scheduled run goes on, and this one leaves everything to it."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -120,6 +123,8 @@ class Session:
         """What the process exits with (contract, Exit status)."""
         if self.stopped_by is not None:
             return _STATUS[self.stopped_by]
+        if self.lost is not None:
+            return Status.OFFLINE
         if Outcome.BLOCKED in self.outcomes:
             return Status.BLOCKED
         return Status.OK if all(outcome is Outcome.OK for outcome in self.outcomes) else Status.NOT_OK
@@ -141,6 +146,7 @@ def carry_out(job: Job) -> Status:
         public_roots=public_roots(),
         timeouts=job.timeouts,
         networks=job.networks,
+        now=even_clock(),
     )
     try:
         with _open(job) as store:
@@ -182,8 +188,7 @@ async def _carry_out_until_stopped(session: Session, network: Network, store: St
 
 async def _carry_out(session: Session, network: Network, store: Store | None) -> Status:
     job = session.job
-    names = [target.host for target in job.targets if parse(target.host) is None]
-    looked = await unless(session.stop, look(network.resolvers, list(dict.fromkeys(names))))
+    looked = await unless(session.stop, look(network.resolvers, names_of(job.targets)))
     if looked is None:
         return session.status()
     host, resolvers = looked
@@ -211,7 +216,7 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     session.tally.complete = finished
     _conclude(session, run, store)
     if finished and store is not None:
-        store.finish_run(run.id, datetime.now(UTC))
+        store.finish_run(run.id, network.now())
     _close(session, replace(run, host=ground.host), len(tasks))
     return session.status()
 
@@ -241,6 +246,11 @@ class Desk:
             self.recorder.forget(result)
         self.session.tally.take(result)
         self.session.show(result)
+
+
+def names_of(targets: Sequence[Target]) -> list[str]:
+    """The names that are asked for, each once."""
+    return list(dict.fromkeys(target.host for target in targets if parse(target.host) is None))
 
 
 def _conclude(session: Session, run: Run, store: Store | None) -> None:
@@ -280,11 +290,13 @@ async def _measure(
             network=network,
             pace=job.pace,
             controls=clients,
+            outage=Outage(resolvers=network.resolvers, names=names_of(job.targets)),
             sink=desk.take,
             locate=job.locate,
             stop=session.stop,
         )
         finished = await runner.run(tasks)
+        session.lost = runner.lost
         if recorder is not None:
             await recorder.note_host()
         if finished and job.stores is not None:
@@ -348,10 +360,11 @@ def _tell_offline(session: Session, run: Run) -> Status:
 
 def _close(session: Session, run: Run, planned: int) -> None:
     job = session.job
-    if session.stopped_by is not None:
+    if session.stopped_by is not None or session.lost is not None:
         left = planned - len(session.outcomes)
+        why = f"This machine lost its network on the way: {session.lost}" if session.lost is not None else "Stopped"
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
-        session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
+        session.err.print(f"{why}: {left} of {planned} not measured{how}.")
     for sentence in trouble(run.host):
         session.err.print(sentence)
     if not job.controls and any(o is Outcome.INCONCLUSIVE for o in session.outcomes):

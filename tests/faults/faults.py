@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +113,15 @@ def _seen(database: Path) -> Path:
 def _start(world: World, database: Path, *more: str, env: Mapping[str, str] | None = None) -> Running:
     """A run that has come to its middle."""
     running = world.start(words(world, database, *more), env=env)
+    _wait_for_the_middle(running)
+    return running
+
+
+def _wait_for_the_middle(running: Running) -> None:
     end = time.monotonic() + 60
     while running.stdout().count("\n") < _MIDDLE:
         if running.has_ended(0.02) or time.monotonic() > end:
             raise TimeoutError(f"it never came to its middle: {running.stderr()}")
-    return running
 
 
 _DISKS: dict[Path, Running] = {}
@@ -196,8 +200,7 @@ def locked_for(seconds: float) -> Callable[[World, Path], Finished]:
 
 _IMPATIENT = """
 import sys
-from probe.store import opening
-opening.BUSY_SECONDS = 1
+{change}
 import probe.cli.main
 sys.argv[0] = "probe"
 probe.cli.main.main()
@@ -208,7 +211,8 @@ def _locked_too_long(world: World, database: Path) -> Finished:
     """With less patience than the program has; `make reliability` waits the whole minute."""
     world.run(words(world, database))
     with _locked(database):
-        return world.run([sys.executable, "-c", _IMPATIENT, *words(world, database)[1:]])
+        impatient = _IMPATIENT.format(change="import probe.store.opening; probe.store.opening.BUSY_SECONDS = 1")
+        return world.run([sys.executable, "-c", impatient, *words(world, database)[1:]])
 
 
 def locked_for_good(world: World, database: Path) -> Finished:
@@ -220,6 +224,7 @@ def locked_for_good(world: World, database: Path) -> Finished:
 
 def _clock_back(world: World, database: Path) -> Finished:
     shift = database.with_suffix(".clock")
+    shift.parent.mkdir(exist_ok=True)
     shift.write_text("+0")
     fake = {**clock("+0"), "FAKETIME_TIMESTAMP_FILE": str(shift), "FAKETIME_NO_CACHE": "1"}
     del fake["FAKETIME"]
@@ -232,7 +237,7 @@ def suspended_for(seconds: float) -> Callable[[World, Path], Finished]:
     """The process does not run for so long."""
 
     def happens(world: World, database: Path) -> Finished:
-        running = _start(world, database, "--timeout", "2")
+        running = _start(world, database, "--timeout", "3")
         running.signal(signal.SIGSTOP)
         time.sleep(seconds)
         running.signal(signal.SIGCONT)
@@ -241,10 +246,36 @@ def suspended_for(seconds: float) -> Callable[[World, Path], Finished]:
     return happens
 
 
-def _resolver_dies(world: World, database: Path) -> Finished:
-    running = _start(world, database, "--concurrency", "4")
-    world.become(village(_SLOW, rules=(Rule(when=To(addresses=(PROVIDER_RESOLVER,), protocol="udp"), do=Drop()),)))
-    return running.wait(180)
+_DEAF = Rule(when=To(addresses=(PROVIDER_RESOLVER,), protocol="udp"), do=Drop())
+
+
+def resolver_away_for(seconds: float) -> Callable[[World, Path], Finished]:
+    """The resolver does not answer for so long, and then again."""
+
+    def happens(world: World, database: Path) -> Finished:
+        running = _start(world, database, "--concurrency", "5")
+        world.become(village(_SLOW, rules=(_DEAF,)))
+        running.has_ended(seconds)
+        world.become(village(_SLOW))
+        return running.wait(120)
+
+    return happens
+
+
+def resolver_dead(world: World, database: Path) -> Finished:
+    """It answers some, and then nobody any more."""
+    running = _start(world, database, "--concurrency", "5")
+    world.become(village(_SLOW, rules=(_DEAF,)))
+    return running.wait(240)
+
+
+def _resolver_dead_soon(world: World, database: Path) -> Finished:
+    """With less patience than the program has."""
+    impatient = _IMPATIENT.format(change="import probe.outage; probe.outage.PAUSES = (0.5,)")
+    running = world.start([sys.executable, "-c", impatient, *words(world, database, "--concurrency", "5")[1:]])
+    _wait_for_the_middle(running)
+    world.become(village(_SLOW, rules=(_DEAF,)))
+    return running.wait(120)
 
 
 def _no_memory(world: World, database: Path) -> Finished:
@@ -273,13 +304,11 @@ def _two_at_once(world: World, database: Path) -> Finished:
 
 _FULL = "the disk is full; free some space and start again"
 _NOT_TO_BE_WRITTEN = r"cannot be (written|opened|made)|read-only file system|permission denied"
-_SLOW_RESOLVER = frozenset({"ok", "inconclusive"})
+_LOST = "lost its network on the way: no resolver answers .*`probe run --resume` measures the rest"
 
 FAULTS: Mapping[str, Fault] = {
     "disk-full": Fault(title="the disk is full", happens=_full_disk, status=(1,), says=_FULL),
-    "read-only": Fault(
-        title="the file system is read-only", happens=_read_only, status=(5,), says=_NOT_TO_BE_WRITTEN
-    ),
+    "read-only": Fault(title="the file system is read-only", happens=_read_only, status=(5,), says=_NOT_TO_BE_WRITTEN),
     "forbidden": Fault(
         title="the folder may not be written to",
         happens=_forbidden,
@@ -297,13 +326,15 @@ FAULTS: Mapping[str, Fault] = {
     "clock": Fault(
         title="the clock jumps back a day in the middle", happens=_clock_back, status=(0,), needs=without_clocks
     ),
-    "suspend": Fault(title="suspended for 4 s in the middle", happens=suspended_for(4.0), status=(0,)),
-    "resolver": Fault(
-        title="the resolver dies in the middle",
-        happens=_resolver_dies,
-        status=(4,),
-        says="resolver",
-        outcomes=_SLOW_RESOLVER,
+    "suspend": Fault(title="suspended for 5 s in the middle", happens=suspended_for(5.0), status=(0,)),
+    "resolver-away": Fault(
+        title="the resolver is away for 8 s in the middle",
+        happens=resolver_away_for(8.0),
+        status=(0, 4),
+        outcomes=frozenset({"ok", "inconclusive"}),  # a fault that passed
+    ),
+    "resolver-dead": Fault(
+        title="the resolver dies in the middle", happens=_resolver_dead_soon, status=(75,), says=_LOST
     ),
     "memory": Fault(
         title="no more memory in the middle",

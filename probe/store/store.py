@@ -22,10 +22,11 @@ from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
 from probe.register import Entry, Keys, Register
 from probe.service import ServiceVerdict
-from probe.store import care, health, queries, rows
+from probe.store import care, health, keeping, queries, rows
 from probe.store.care import Pruned, Stats
 from probe.store.datasets import Dataset
 from probe.store.health import Unreached
+from probe.store.keeping import Trimmed
 from probe.store.merging import Merged, Source, Tables, merge
 from probe.store.migrations import SCHEMA_VERSION, transaction
 from probe.store.opening import open_database, reading, schema_of
@@ -34,6 +35,9 @@ from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
 from probe.store.schema import TABLES, unique_key
 from probe.storefront import StoreCheck
+
+_SLACK = 1.2
+"""How much larger than it may be a file is allowed to stay once room was made in it."""
 
 
 class Store:
@@ -256,6 +260,15 @@ class Store:
         """Removes the measurements begun before a moment, and the bodies of those begun before another: those that were
         exported, or all where `unexported`. Raises StoreError while a run goes on, and where nothing was exported."""
         return care.prune(self.path, self._writing, before, bodies_before, unexported=unexported)
+
+    def trim(self, most: int, pages_before: datetime) -> Trimmed | None:
+        """Makes room where the file holds more than `most` bytes: pages that were last shown before a moment go first,
+        then the oldest measurements, whether exported or not. Gives the room back to the disk where there is much of
+        it. None where nothing had to go. Raises StoreError while a run goes on."""
+        trimmed = keeping.trim(self.path, self._writing, most, pages_before)
+        if trimmed is not None and self.path.stat().st_size > most * _SLACK:
+            self.vacuum()
+        return trimmed
 
     def vacuum(self) -> None:
         """Gives the room of what was removed back to the disk. Takes as much room again while it works."""

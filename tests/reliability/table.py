@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.reliability import kills
+from tests.reliability import kills, year
 from tests.reliability.job import Job
 
 JOBS: Mapping[str, Job] = {
     "kills": kills.JOB,
+    "year": year.JOB,
 }
 """In the order of the page."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.reliability import kills, year
+from tests.reliability import faults, kills, year
 from tests.reliability.job import Job
 
 JOBS: Mapping[str, Job] = {
     "kills": kills.JOB,
+    "faults": faults.JOB,
     "year": year.JOB,
 }
 """In the order of the page."""

@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs soak bench bench-datasets pictures check-oonidata clean
+.PHONY: run test demo lint docs soak bench bench-datasets reliability pictures check-oonidata clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -27,6 +27,9 @@ docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the RE
 
 soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with all cores loaded; about an hour
 	@$(BIN)/python -m tests.lab.soak
+
+reliability: $(DEV_READY)  ## the figures of docs/reliability.md, all anew (about an hour); JOB=name for one part
+	@$(BIN)/python -m tests.reliability $(JOB)
 
 bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
 	@$(BIN)/python -m bench

@@ -219,6 +219,12 @@ def unfinished_run(connection: sqlite3.Connection) -> Run | None:
     return next((found for found in unfinished if not is_alive(found.process)), None)
 
 
+def scheduled_since(connection: sqlite3.Connection) -> datetime | None:
+    """When the run began that a timer started and that goes on; None where there is none."""
+    sql = "SELECT started_at, process FROM run WHERE finished_at IS NULL AND json_extract(settings, '$.scheduled')"
+    return next((parse_time(since) for since, process in connection.execute(sql) if is_alive(process)), None)
+
+
 def measured(connection: sqlite3.Connection, run_id: str) -> set[tuple[str, str | None]]:
     """Name and service of each target with a measurement in the run."""
     sql = """SELECT target.name, target.service FROM measurement JOIN target ON target.id = measurement.target_id

@@ -139,6 +139,15 @@ def test_a_root_of_its_own_has_its_time_and_name() -> None:
     assert verify(chain, "wechat.com", BEGIN + 30 * DAY, strange, own) is Failure.SSL_INVALID_HOSTNAME
 
 
+# A key on a curve that nobody uses (prime239v1 in place of prime256v1).
+ODD_KEY = CHAIN[0].replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030104"))
+
+
+def test_a_certificate_with_an_odd_key_is_not_read() -> None:
+    assert read(CHAIN[0]) is not None
+    assert read(ODD_KEY) is None
+
+
 @pytest.mark.parametrize("chain", [[], [b""], [b"no certificate"], [CHAIN[0], b"\x30\x03\x02\x01\x01"]])
 def test_what_is_no_chain(chain: list[bytes]) -> None:
     assert verify(chain, "line.me", BEGIN + 30 * DAY, OURS) is BAD

@@ -27,8 +27,15 @@ from probe.model import PUBLIC
 # OpenSSL's X509_V_ERR_* that say when, not who (openssl/x509_vfy.h).
 _TIME_ERRORS = frozenset({9, 10, 13, 14})
 _NO_CHECK_TIME = 0x20_0000  # X509_V_FLAG_NO_CHECK_TIME
-_UNREADABLE = (ValueError, TypeError, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
-"""What reading a certificate raises that is none, or has a key of a kind that nobody uses."""
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading a certificate raises that is none, or is of a kind that nobody uses."""
 _MOST_NAMES = 200
 _MOST_REMEMBERED = 256
 """Certificates, and chains, that are not read again: the addresses of one service, and many services, show the same."""
@@ -146,7 +153,7 @@ def root_of(chain: Sequence[bytes], roots: Roots, accepted: Sequence[str] = ()) 
     try:
         found = (_soundness(tuple(chain), each) for each in (*_trusted(tuple(chain), roots, accepted), roots))
         return next((sound.root for sound in found if sound is not None), None)
-    except (ValueError, crypto.Error):
+    except (*_UNREADABLE, crypto.Error):
         return None
 
 

@@ -24,9 +24,12 @@ _HANDSHAKE, _UNKNOWN, _TIMEOUT, _HOST = (
     "ssl_invalid_hostname",
 )
 _INVALID = "ssl_invalid_certificate"
+_NOBODYS = "1.3.6.1.4.1.99999.1"
 
 
-def _certificate(host: str, names: list[str], subject: list[x509.NameAttribute[str]], comment: int = 0) -> bytes:
+def _certificate(
+    host: str, names: list[str], subject: list[x509.NameAttribute[str]], comment: int = 0, oid: str = _NOBODYS
+) -> bytes:
     """PEM of one that vouches for itself; `comment` are bytes of an extension that nobody knows."""
     now = datetime.now(UTC)
     builder = (
@@ -40,7 +43,7 @@ def _certificate(host: str, names: list[str], subject: list[x509.NameAttribute[s
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in (*names, host)]), critical=False)
     )
     if comment:
-        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), bytes(comment))
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes(comment))
         builder = builder.add_extension(unknown, critical=False)
     return builder.sign(_KEY, SHA256()).public_bytes(Encoding.PEM)
 
@@ -53,8 +56,10 @@ _ODD = [
     x509.NameAttribute(NameOID.ORGANIZATION_NAME, "\x1b[2J\u202e<script>", _validate=False),
     x509.NameAttribute(NameOID.COMMON_NAME, '=HYPERLINK("http://evil.example/")'),
 ]
-_SWAPPED, _NO_TEXT = "swap-it", b"\xff\xfe\0\x1b[2J"
+_SWAPPED, _NO_TEXT = b"swap-it", b"\xff\xfe\0\x1b[2J"
 """What is put into a certificate, and with what it is replaced then: letter by letter, a name that is no text."""
+_VERSION_3, _VERSION_19 = bytes.fromhex("a003020102"), bytes.fromhex("a003020112")
+_UNKNOWN_EXTENSION, _NAMES_EXTENSION = bytes.fromhex("0603551d63"), bytes.fromhex("0603551d11")
 
 CHAINS: dict[str, Callable[[str], bytes]] = {
     "certificate-of-1-mb": lambda host: _certificate(host, [], _named("large"), comment=1 << 20),
@@ -63,14 +68,19 @@ CHAINS: dict[str, Callable[[str], bytes]] = {
     "more-names-than-are-read": lambda host: _certificate(host, [f"n{n}.example" for n in range(5500)], _named("more")),
     "nasty-names": lambda host: _certificate(host, [each.encode("ascii", "ignore").decode() for each in NASTY], _ODD),
     "long-chain": lambda host: _certificate(host, [], _named("long")) * 150,
-    "name-not-a-text": lambda host: _swap(_certificate(host, [_SWAPPED], _named("odd"))),
+    "name-not-a-text": lambda host: _swap(_certificate(host, [_SWAPPED.decode()], _named("odd")), _SWAPPED, _NO_TEXT),
+    "version-19": lambda host: _swap(_certificate(host, [], _named("odd")), _VERSION_3, _VERSION_19),
+    "names-twice": lambda host: _swap(
+        _certificate(host, [], _named("odd"), comment=9, oid="2.5.29.99"), _UNKNOWN_EXTENSION, _NAMES_EXTENSION
+    ),
     "other-names": lambda host: _certificate(f"not-{host}", ["*.example", "*", "*.*.example", ""], _named("*")),
 }
 
 
-def _swap(pem: bytes) -> bytes:
+def _swap(pem: bytes, old: bytes, new: bytes) -> bytes:
     der = ssl.PEM_cert_to_DER_cert(pem.decode())
-    return ssl.DER_cert_to_PEM_cert(der.replace(_SWAPPED.encode(), _NO_TEXT)).encode()
+    assert (old in der, len(old)) == (True, len(new))
+    return ssl.DER_cert_to_PEM_cert(der.replace(old, new)).encode()
 
 
 def context(chain: str, host: str, folder: Path) -> ssl.SSLContext:
@@ -121,6 +131,8 @@ async def _page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 _EXPECTED = {
     "certificate-of-1-mb": _HANDSHAKE,
     "name-not-a-text": _INVALID,
+    "version-19": _INVALID,
+    "names-twice": _INVALID,
     "more-names-than-are-read": _INVALID,
     "other-names": _HOST,
 }

@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs soak bench clean
+.PHONY: run test demo lint docs soak fuzz bench clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -28,11 +28,14 @@ docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the RE
 soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with all cores loaded; about an hour
 	@$(BIN)/python -m tests.lab.soak
 
+fuzz: .venv/ready-fuzz  ## every parser under atheris, FUZZ_SECONDS (10) for each; what fails is kept in .fuzz/
+	@$(BIN)/python -m tests.fuzz
+
 bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
 	@$(BIN)/python -m bench
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@sh scripts/venv "$(PYTHON)" .venv
@@ -44,3 +47,7 @@ $(RUN_READY): pyproject.toml .venv/bin/python
 $(DEV_READY): pyproject.toml .venv/bin/python
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ $(RUN_READY)
+
+.venv/ready-fuzz: $(DEV_READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	@touch $@

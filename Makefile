@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs soak fuzz bench clean
+.PHONY: run test demo lint docs soak fuzz bench reliability clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -30,6 +30,9 @@ soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with 
 
 fuzz: .venv/ready-fuzz  ## every parser under atheris, FUZZ_SECONDS (10) for each; what fails is kept in .fuzz/
 	@$(BIN)/python -m tests.fuzz
+
+reliability: .venv/ready-fuzz  ## the figures of docs/reliability.md, all anew (about an hour); JOB=name for one part
+	@$(BIN)/python -m tests.reliability $(JOB)
 
 bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
 	@$(BIN)/python -m bench

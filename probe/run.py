@@ -20,6 +20,7 @@ from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
 from probe.classify import Fingerprints, Ground
 from probe.model import Measurement, Scheme, Target, Vantage
+from probe.outage import Outage, OutageError
 from probe.panel import Control, beside
 from probe.plan import Task
 from probe.settling import Settling, Sink
@@ -59,12 +60,16 @@ class Runner:
     network: Network
     pace: Pace
     controls: Sequence[Control]
+    outage: Outage
+    """Knows when this host is without a network."""
     sink: Sink
     """Is given each result at once, and once more where its verdict was not settled then."""
     locate: bool = False
     """Whether to find out where on the path a block sits."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
+    lost: str | None = None
+    """Why the host has no network any more, once it was lost for good."""
     _hosts: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     _settling: Settling = field(init=False)
 
@@ -73,11 +78,15 @@ class Runner:
         self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
     async def run(self, tasks: Sequence[Task]) -> bool:
-        """Measures every task, and returns True; False when it was stopped before the end."""
+        """Measures every task, and returns True; False when it was stopped, or `lost`, before the end."""
         try:
-            finished = await unless(self.stop, self._measure_all(tasks)) or False
+            async with self.network.lag.watched():
+                finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            error = _first(errors)
+            if not isinstance(error, OutageError):
+                raise error from None
+            finished, self.lost = False, str(error)
         await self._settling.finish()
         return finished
 
@@ -90,6 +99,7 @@ class Runner:
                 await places.acquire()
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
+                await self.network.lag.calm()
                 group.create_task(self._in_its_place(task, places))
         return True
 
@@ -120,7 +130,13 @@ class Runner:
         await self._settling.add(here, controls)
 
     async def _measure_here(self, target: Target) -> Measurement:
-        return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
+        """Measures; once more where this host was without a network meanwhile."""
+
+        async def once() -> Measurement:
+            return await _patiently(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
+
+        here = await once()
+        return await once() if await self.outage.spoilt(here) else here
 
     async def _find_neutral_ground(self, scheme: Scheme) -> tuple[NeutralGround, ...]:
         found = await together(*(control.neutral_ground(scheme) for control in self.controls)) if self.controls else []
@@ -135,6 +151,13 @@ class Runner:
     def _where_it_works(self, has_route: Callable[[Address], bool]) -> Callable[[Address], bool]:
         """No way leads over an IPv6 that has led nowhere."""
         return lambda address: (address.version == 4 or self.ground.tries_ipv6) and has_route(address)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first of the errors in a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

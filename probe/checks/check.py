@@ -101,6 +101,7 @@ def _measured(
         started_at=started_at,
         runtime=journal.elapsed(),
         observations=network.networks.rows(journal.observations()),  # only now: a step is timed
+        lag=network.lag.worst(journal.elapsed()),
         bodies=journal.bodies,
         certificates=journal.certificates,
     )

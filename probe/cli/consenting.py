@@ -75,7 +75,7 @@ def require_consent() -> None:
 
 def _contacts(config: Config, control: list[str], db: Path | None, *, system: bool) -> Contacts:
     from probe.checks.follow_up import OTHER_NAME
-    from probe.cli.settings import SYSTEM_STATE, controls, database
+    from probe.cli.settings import SYSTEM_STATE, controls, database, kept_megabytes
     from probe.cli.sources import sources
     from probe.consent import Contacts
 
@@ -87,6 +87,7 @@ def _contacts(config: Config, control: list[str], db: Path | None, *, system: bo
         controls=controls(control, config),
         other_name=OTHER_NAME,
         database=SYSTEM_STATE / "probe.sqlite" if system and not named else database(db, config),
+        megabytes=kept_megabytes(None, config),
     )
 
 
@@ -130,6 +131,7 @@ def _print_json(contacts: Contacts, folder: Path, found: Agreement | None, why: 
         "hosts": contacts.hosts,
         "controls": list(contacts.controls),
         "database": str(contacts.database),
+        "keep_megabytes": contacts.megabytes,
         "text": text(contacts),
     }
     print(dumps(told))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from probe.cli import options
 from probe.cli.errors import Refusal, Status
+from probe.cli.keeping import keep_small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,6 +169,18 @@ def run(
             show_default="no",
         ),
     ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep",
+            envvar="PROBE_KEEP",
+            min=0,
+            metavar="MEGABYTES",
+            help="After a scheduled run, let the oldest pages and then the oldest measurements go where the database"
+            " holds more; 0: let it grow.",
+            show_default="180",
+        ),
+    ] = None,
     json: options.Json = False,
     by_service: options.Services = False,
     locate: options.Locate = False,
@@ -185,7 +199,7 @@ def run(
     from probe.cli.consenting import require_consent
     from probe.cli.contacts import show_contacts
     from probe.cli.session import carry_out
-    from probe.cli.settings import database, is_scheduled, load_config
+    from probe.cli.settings import database, is_scheduled, kept_megabytes, load_config
     from probe.cli.sources import sources
     from probe.run import Pace
 
@@ -222,7 +236,11 @@ def run(
     if dry_run:
         return show_contacts(job)
     allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
-    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics))
+    job = replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics)
+    status = carry_out(job)
+    if scheduled and job.database is not None:
+        keep_small(job.database, kept_megabytes(keep, files.config), datetime.now(UTC))
+    return status
 
 
 def _job(

@@ -9,17 +9,17 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from probe import __version__
 from probe.address import parse
 from probe.classify import Ground, classify, judge, rules_version
 from probe.cli.app_stores import ask_stores
+from probe.cli.beginning import GoesOnError, begin
+from probe.cli.clock import even_clock
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
 from probe.cli.metrics import Tally
@@ -27,8 +27,9 @@ from probe.cli.recorder import Recorder
 from probe.control import clients_of
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
-from probe.model import Host, Measurement, Outcome, Result, Run, Target, Verdict
+from probe.model import Measurement, Outcome, Result, Run, Target, Verdict
 from probe.networks import NetworksError
+from probe.outage import Outage
 from probe.plan import Task, plan
 from probe.report.host import trouble
 from probe.report.stores import store_lines
@@ -38,12 +39,16 @@ from probe.service import ServiceVerdict
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
 from probe.steps.network import Network
-from probe.store import Store, StoreError, Writer, process_token
+from probe.store import Store, StoreError, Writer
 from probe.storefront import StoreCheck
 
 _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
 
 _NO_CONTROL = "No control vantage point is set (--control URL), so a failure seen here cannot be told from an outage."
+
+_NO_THREAD = "can't start new thread"  # all that Python says, by a RuntimeError, where the system gives it none
+
+_BESIDE = "Another scheduled run has been going on since {since:%Y-%m-%d %H:%M} UTC: nothing was measured twice."
 
 _ON_VPN = (
     "The way from here leads through a VPN ({vpn}), so a scheduled run would measure the VPN's network and not your"
@@ -61,6 +66,10 @@ class Session:
     """Of the whole run, what a killed process had measured of it too."""
     tally: Tally = field(default_factory=Tally)
     stopped_by: signal.Signals | None = None
+    lost: str | None = None
+    """Why this machine has no network any more."""
+    beside: bool = False
+    """Another scheduled run goes on, and this one leaves everything to it."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
     err: Console = field(
@@ -114,6 +123,8 @@ class Session:
         """What the process exits with (contract, Exit status)."""
         if self.stopped_by is not None:
             return _STATUS[self.stopped_by]
+        if self.lost is not None:
+            return Status.OFFLINE
         if Outcome.BLOCKED in self.outcomes:
             return Status.BLOCKED
         return Status.OK if all(outcome is Outcome.OK for outcome in self.outcomes) else Status.NOT_OK
@@ -135,21 +146,25 @@ def carry_out(job: Job) -> Status:
         public_roots=public_roots(),
         timeouts=job.timeouts,
         networks=job.networks,
+        now=even_clock(),
     )
     try:
         with _open(job) as store:
             spare_the_collector()
             session = Session(job)
             status = asyncio.run(_carry_out_until_stopped(session, network, store))
-            if job.metrics is not None:
+            if job.metrics is not None and not session.beside:
                 session.tally.write(job.metrics, store, status)
             return status
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None
     except NetworksError as error:
         raise Refusal(str(error), Status.CONFIGURATION) from None
-    except HostExhaustedError as error:
-        text = f"this machine has run out of descriptors or memory ({error}); ask for less with --concurrency"
+    except (HostExhaustedError, MemoryError, RuntimeError) as error:
+        if type(error) is RuntimeError and str(error) != _NO_THREAD:
+            raise
+        what = f" ({error})" if str(error) else ""
+        text = f"this machine has run out of descriptors or memory{what}; ask for less with --concurrency"
         raise Refusal(text, Status.FAILED) from None
 
 
@@ -173,12 +188,16 @@ async def _carry_out_until_stopped(session: Session, network: Network, store: St
 
 async def _carry_out(session: Session, network: Network, store: Store | None) -> Status:
     job = session.job
-    names = [target.host for target in job.targets if parse(target.host) is None]
-    looked = await unless(session.stop, look(network.resolvers, list(dict.fromkeys(names))))
+    looked = await unless(session.stop, look(network.resolvers, names_of(job.targets)))
     if looked is None:
         return session.status()
     host, resolvers = looked
-    run, done = _begin(job, host, store)
+    try:
+        run, done = begin(job, host, store)
+    except GoesOnError as other:
+        session.err.print(_BESIDE.format(since=other.since))
+        session.beside = True
+        return Status.OFFLINE
     if run is None:
         session.err.print("There is no run to resume: every run in this database was finished.")
         return Status.OK
@@ -197,44 +216,9 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     session.tally.complete = finished
     _conclude(session, run, store)
     if finished and store is not None:
-        store.finish_run(run.id, datetime.now(UTC))
+        store.finish_run(run.id, network.now())
     _close(session, replace(run, host=ground.host), len(tasks))
     return session.status()
-
-
-def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, set[tuple[str, str | None]]]:
-    """The run that this job is, recorded, and which of its targets are measured already."""
-    now = datetime.now(UTC)
-    if job.resume and store is not None:
-        unfinished = store.unfinished_run()
-        if unfinished is None or not store.take_over_run(unfinished, process_token()):
-            return None, set()
-        done = store.measured(unfinished.id)
-        here = replace(host, since=now, before=unfinished.host) if done else host
-        return replace(unfinished, host=here, vantage=job.vantage), done
-    run = Run(
-        id=new_id(now),
-        command=job.command,
-        vantage=job.vantage,
-        host=host,
-        started_at=now,
-        process=process_token(),
-        software=f"probe {__version__}",
-        settings={
-            "controls": list(job.controls),
-            "concurrency": job.pace.concurrency,
-            "rate": job.pace.rate,
-            "timeout_tcp": job.timeouts.tcp,
-            "locate": job.locate,
-            "targets": len(job.targets),
-            "networks": job.networks.described(),
-            **job.settings,
-        },
-        services=job.services,
-    )
-    if store is not None:
-        store.begin_run(run)
-    return run, set()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -262,6 +246,11 @@ class Desk:
             self.recorder.forget(result)
         self.session.tally.take(result)
         self.session.show(result)
+
+
+def names_of(targets: Sequence[Target]) -> list[str]:
+    """The names that are asked for, each once."""
+    return list(dict.fromkeys(target.host for target in targets if parse(target.host) is None))
 
 
 def _conclude(session: Session, run: Run, store: Store | None) -> None:
@@ -301,11 +290,13 @@ async def _measure(
             network=network,
             pace=job.pace,
             controls=clients,
+            outage=Outage(resolvers=network.resolvers, names=names_of(job.targets)),
             sink=desk.take,
             locate=job.locate,
             stop=session.stop,
         )
         finished = await runner.run(tasks)
+        session.lost = runner.lost
         if recorder is not None:
             await recorder.note_host()
         if finished and job.stores is not None:
@@ -369,10 +360,11 @@ def _tell_offline(session: Session, run: Run) -> Status:
 
 def _close(session: Session, run: Run, planned: int) -> None:
     job = session.job
-    if session.stopped_by is not None:
+    if session.stopped_by is not None or session.lost is not None:
         left = planned - len(session.outcomes)
+        why = f"This machine lost its network on the way: {session.lost}" if session.lost is not None else "Stopped"
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
-        session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
+        session.err.print(f"{why}: {left} of {planned} not measured{how}.")
     for sentence in trouble(run.host):
         session.err.print(sentence)
     if not job.controls and any(o is Outcome.INCONCLUSIVE for o in session.outcomes):

@@ -32,6 +32,8 @@ SYSTEM_STATE = Path("/var/lib/probe")
 
 LEAST_TIMEOUT, MOST_TIMEOUT = 0.1, 300.0
 LEAST_RATE = 0.01
+KEPT_MEGABYTES = 180
+"""About a month of the shipped lists, every six hours."""
 
 
 class VantageTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -77,6 +79,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
     allow_vpn: bool = False
     """Let scheduled runs measure where the way out is a VPN."""
+    keep: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Megabytes that the database of scheduled runs is kept at; 0: it grows."""
     vantage: VantageTable = VantageTable()
     networks: NetworksTable = NetworksTable()
     targets: TargetsTable = TargetsTable()
@@ -123,6 +127,11 @@ def database(flag: Path | None, config: Config) -> Path:
     if _state() is None and (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
         return _CHECKOUT / "results" / "probe.sqlite"
     return _data() / "probe.sqlite"
+
+
+def kept_megabytes(flag: int | None, config: Config) -> int:
+    """What the database of scheduled runs is kept at; 0: it grows."""
+    return next(each for each in (flag, config.keep, KEPT_MEGABYTES) if each is not None)
 
 
 def installed_lists() -> Path:

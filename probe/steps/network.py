@@ -15,6 +15,7 @@ from probe.address import Address, is_global
 from probe.certificate import Roots
 from probe.networks import Networks
 from probe.steps.errors import failure_of
+from probe.steps.lag import Lag
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,8 @@ class Network:
     """That address, during a measurement."""
     networks: Networks = field(default_factory=Networks)
     """Whose network an address is in, as far as the user's databases know."""
+    lag: Lag = field(default_factory=Lag)
+    """How late this process is, whose fault no deadline may be."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from probe.failure import Failure
 from probe.model import Detail, Experiment, HttpDetail, Measurement, Observation
 from probe.steps.errors import NETWORK_ERRORS, failure_of, said
+from probe.steps.lag import Deadline
 from probe.steps.network import Network
 
 
@@ -93,15 +94,20 @@ class Operation:
 
 @asynccontextmanager
 async def operation(attempt: Attempt, detail: Detail, timeout: float) -> AsyncIterator[Operation]:
-    """Times the block, ends it after `timeout` seconds, and writes its row, whatever became of it.
+    """Times the block, ends it after `timeout` seconds and what this process was late by in them, and writes its row,
+    whatever became of it.
 
     A network error inside the block ends it and is swallowed: look at `failure` afterwards.
     """
     journal = attempt.journal
     current = Operation(attempt, journal.number(), journal.elapsed(), detail)
     try:
-        async with asyncio.timeout(timeout):
-            yield current
+        async with asyncio.timeout(None) as scope:
+            deadline = Deadline(attempt.network.lag, scope, timeout)
+            try:
+                yield current
+            finally:
+                deadline.close()
     except NETWORK_ERRORS as error:
         current.fail(failure_of(error), said(error))
     journal.rows.append(

@@ -4,6 +4,7 @@ from probe.store.care import Pruned, Stats
 from probe.store.datasets import Dataset, other_database
 from probe.store.health import Unreached
 from probe.store.history import Histories, History, Unconcluded
+from probe.store.keeping import Trimmed
 from probe.store.merging import Merged, MergeError, Source
 from probe.store.problem import StoreError
 from probe.store.process import is_alive, process_token
@@ -28,6 +29,7 @@ __all__ = [
     "Stats",
     "Store",
     "StoreError",
+    "Trimmed",
     "Unconcluded",
     "Unreached",
     "Writer",

@@ -47,7 +47,7 @@ class Filter:
 # One row a measurement: its own columns, and those of what it points at under other names.
 _MEASUREMENT = """
     SELECT measurement.id, measurement.target_id, measurement.vantage_id, measurement.started_at,
-           measurement.runtime, {run_id} AS run_id,
+           measurement.runtime, measurement.lag, {run_id} AS run_id,
            target.scheme, target.host, target.port, target.path, target.speaks, target.service, target.role,
            target.certainty, target.retired, target.roots,
            vantage.name, vantage.country, vantage.asn, vantage.network
@@ -203,6 +203,12 @@ def unfinished_run(connection: sqlite3.Connection) -> Run | None:
     return next((found for found in unfinished if not is_alive(found.process)), None)
 
 
+def scheduled_since(connection: sqlite3.Connection) -> datetime | None:
+    """When the run began that a timer started and that goes on; None where there is none."""
+    sql = "SELECT started_at, process FROM run WHERE finished_at IS NULL AND json_extract(settings, '$.scheduled')"
+    return next((parse_time(since) for since, process in connection.execute(sql) if is_alive(process)), None)
+
+
 def measured(connection: sqlite3.Connection, run_id: str) -> set[tuple[str, str | None]]:
     """Name and service of each target with a measurement in the run."""
     sql = """SELECT target.name, target.service FROM measurement JOIN target ON target.id = measurement.target_id
@@ -258,6 +264,7 @@ def _measurement(
         vantage=rows.vantage_from_row(row),
         started_at=parse_time(row["started_at"]),
         runtime=row["runtime"],
+        lag=row["lag"],
         observations=observed,
         bodies=_bodies(connection, observed) if with_bodies else {},
         certificates=_certificates(connection, observed) if with_bodies else {},

@@ -123,6 +123,7 @@ def measurement_row(measurement: Measurement, target_id: int, vantage_id: int) -
         "vantage_id": vantage_id,
         "started_at": time_text(measurement.started_at),
         "runtime": measurement.runtime,
+        "lag": measurement.lag,
     }
 
 

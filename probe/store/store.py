@@ -22,10 +22,11 @@ from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
 from probe.register import Entry, Keys, Register
 from probe.service import ServiceVerdict
-from probe.store import care, health, queries, rows
+from probe.store import care, health, keeping, queries, rows
 from probe.store.care import Pruned, Stats
 from probe.store.datasets import Dataset
 from probe.store.health import Unreached
+from probe.store.keeping import Trimmed
 from probe.store.merging import Merged, Source, Tables, merge
 from probe.store.migrations import SCHEMA_VERSION, transaction
 from probe.store.opening import open_database, reading, schema_of
@@ -34,6 +35,9 @@ from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
 from probe.store.schema import TABLES, unique_key
 from probe.storefront import StoreCheck
+
+_SLACK = 1.2
+"""How much larger than it may be a file is allowed to stay once room was made in it."""
 
 
 class Store:
@@ -75,7 +79,16 @@ class Store:
     def begin_run(self, run: Run) -> None:
         """Records that a run has begun. Its measurements can be added from now on."""
         with self._writing() as db:
-            _insert(db, "run", rows.run_row(run, _id_of(db, "vantage", rows.vantage_row(run.vantage))))
+            _begin(db, run)
+
+    def begin_scheduled(self, run: Run) -> datetime | None:
+        """The same for a run that a timer started, unless another such run goes on: then nothing is recorded, and it
+        gives the moment when that one began. Of two that begin at once, one does."""
+        with self._writing() as db:
+            since = queries.scheduled_since(db.conn)
+            if since is None:
+                _begin(db, run)
+            return since
 
     def take_over_run(self, run: Run, process: str) -> bool:
         """Records that another process goes on with a run; False when somebody else was faster."""
@@ -248,6 +261,15 @@ class Store:
         exported, or all where `unexported`. Raises StoreError while a run goes on, and where nothing was exported."""
         return care.prune(self.path, self._writing, before, bodies_before, unexported=unexported)
 
+    def trim(self, most: int, pages_before: datetime) -> Trimmed | None:
+        """Makes room where the file holds more than `most` bytes: pages that were last shown before a moment go first,
+        then the oldest measurements, whether exported or not. Gives the room back to the disk where there is much of
+        it. None where nothing had to go. Raises StoreError while a run goes on."""
+        trimmed = keeping.trim(self.path, self._writing, most, pages_before)
+        if trimmed is not None and self.path.stat().st_size > most * _SLACK:
+            self.vacuum()
+        return trimmed
+
     def vacuum(self) -> None:
         """Gives the room of what was removed back to the disk. Takes as much room again while it works."""
         with self._lock, told_plainly(self.path):
@@ -301,6 +323,10 @@ class _Ids:
             else:
                 self._known[thing] = _id_of(self._db, "vantage", rows.vantage_row(thing))
         return self._known[thing]
+
+
+def _begin(db: Database, run: Run) -> None:
+    _insert(db, "run", rows.run_row(run, _id_of(db, "vantage", rows.vantage_row(run.vantage))))
 
 
 def _measurements(results: Iterable[Result]) -> Iterator[Measurement]:

@@ -1,0 +1,14 @@
+"""The jobs of the reliability page, by name: a new one is a module and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.reliability import kills, year
+from tests.reliability.job import Job
+
+JOBS: Mapping[str, Job] = {
+    "kills": kills.JOB,
+    "year": year.JOB,
+}
+"""In the order of the page."""

@@ -15,12 +15,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.abuse.clients import CLIENTS, Place, Told
-from tests.control.world import CALLED, PLAIN, RESOLVER, Calls, Names, answer, bring_up
+from tests.control.world import CALLED, METADATA, PLAIN, PRIVATE, RESOLVER, SITE, Calls, Names, answer, bring_up
 
 ROOT = Path(__file__).resolve().parents[2]
 _ENOUGH = (("flood", 200), ("giant", 100), ("forbidden", 4), ("honest", 3))
@@ -115,6 +116,11 @@ async def abuse(process: subprocess.Popen[bytes], place: Place, seconds: float) 
 
 def _fields(told: Told) -> dict[str, Any]:
     return {"connections": told.connections, "slowest": told.slowest, "wrong": told.wrong[:20]}
+
+
+def forbidden_hits(hits: Sequence[str]) -> list[str]:
+    """The connections that may not be, among those that the world's servers saw."""
+    return [hit for hit in hits if hit.startswith((PRIVATE, METADATA, "127.0.0.1", "::1", f"{SITE}:25"))]
 
 
 def descriptors_afterwards(process: subprocess.Popen[bytes], idle: int) -> int:

@@ -32,7 +32,7 @@ def main() -> int:
     chosen = [parser for parser in PARSERS if parser.name in sys.argv[1:] or not sys.argv[1:]]
     total, failed = 0, []
     for parser in chosen:
-        executed, good = _fuzz(parser, seconds)
+        executed, good = fuzz(parser, seconds)
         total += executed
         print(f"{parser.name:<24} {executed:>9} executions in {seconds} s  {'ok' if good else 'FAILED'}", flush=True)
         if not good:
@@ -41,7 +41,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _fuzz(parser: Parser, seconds: int) -> tuple[int, bool]:
+def fuzz(parser: Parser, seconds: int) -> tuple[int, bool]:
     """How often it was run, and whether all went well."""
     with tempfile.TemporaryDirectory(prefix="probe-fuzz-") as corpus:
         for number, seed in enumerate(parser.seeds()):

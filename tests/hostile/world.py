@@ -50,7 +50,7 @@ FORBIDDEN = (
 )
 ALL_AT_ONCE = 8.0
 """Seconds for an operation: enough that a server which answers is heard, though a hundred others are busy."""
-_ALONE = 3.0
+ALONE = 3.0
 
 
 def bring_up() -> None:
@@ -209,7 +209,7 @@ async def live(folder: Path, *, one_by_one: bool) -> None:
         said: dict[str, Any] = {"calm": _told(calm)}
         if one_by_one:
             for case in CASES:
-                said[case.name] = _told(await check(folder, [case], timeout=_ALONE))
+                said[case.name] = _told(await check(folder, [case], timeout=ALONE))
         else:
             for name, cases in BATCHES.items():
                 said[name] = _told(await check(folder, cases, timeout=ALL_AT_ONCE))

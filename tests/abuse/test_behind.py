@@ -1,4 +1,4 @@
-"""Behind nginx, as the page for operators has it configured: lines come as they are made, and nobody is written down."""
+"""Behind nginx, configured as the page for operators says: lines come as they are made, nobody is written down."""
 
 from __future__ import annotations
 

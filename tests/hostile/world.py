@@ -48,7 +48,7 @@ FORBIDDEN = (
     (names.HOME, 25),
     (names.HOME, 22),
 )
-ALL_AT_ONCE = 8.0
+ALL_AT_ONCE = 6.0
 """Seconds for an operation: enough that a server which answers is heard, though a hundred others are busy."""
 ALONE = 3.0
 

@@ -8,7 +8,7 @@ from tests.fuzz.__main__ import fuzz
 from tests.fuzz.parsers import PARSERS
 from tests.reliability.job import Figure, Job, at_least, none_of
 
-_SECONDS = 20
+_SECONDS = 10
 _EXECUTIONS = 100_000
 
 

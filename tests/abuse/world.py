@@ -77,13 +77,19 @@ def memory(process: subprocess.Popen[bytes]) -> int:
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))) * 1024
 
 
+def processor(process: subprocess.Popen[bytes]) -> float:
+    """Seconds of a processor that it has used."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def descriptors(process: subprocess.Popen[bytes]) -> int:
     return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
 
 
 async def abuse(process: subprocess.Popen[bytes], place: Place, seconds: float) -> dict[str, Any]:
     """Sends all clients at once, and tells what came of it."""
-    before, idle, most = memory(process), descriptors(process), 0
+    before, idle, most, spent = memory(process), descriptors(process), 0, processor(process)
     told = {name: Told() for name in CLIENTS}
     tasks = [
         asyncio.create_task(client(place, told[name]))  # type: ignore[arg-type]
@@ -96,13 +102,14 @@ async def abuse(process: subprocess.Popen[bytes], place: Place, seconds: float) 
             break
         most = max(most, descriptors(process))
         await asyncio.sleep(0.2)
-    took = time.monotonic() - begun
+    took, spent = time.monotonic() - begun, processor(process) - spent
     ended = [repr(task.exception()) for task in tasks if task.done() and not task.cancelled()]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return {
         "seconds": took,
+        "processor_seconds": spent,
         "alive": process.poll() is None,
         "clients": {name: {**_fields(each), "statuses": dict(each.statuses)} for name, each in told.items()},
         "requests_a_second": told["flood"].statuses.total() / took,

@@ -31,6 +31,10 @@ def _run() -> Sequence[Figure]:
             what="a second, on what the abusers leave of the machine",
             value=f"{answered / said['seconds']:,.0f}",
         ),
+        Figure(
+            what="for each second of a processor that it was given",
+            value=f"{answered / said['processor_seconds']:,.0f}",
+        ),
         none_of("times it fell over", int(not said["alive"] or said["status"] != 0)),
         at_least("honest questions answered meanwhile", honest["statuses"].get("200", 0), 3),
         none_of("honest questions that were not answered", len(honest["wrong"])),

@@ -82,9 +82,9 @@ def cli() -> Iterator[str]:
     yield ""
     yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one"
     yield "not ok; 2 usage; 5 bad configuration, target list or database, and for a scheduled run no consent; 75 this"
-    yield "machine has no network, or for a scheduled run none but a VPN; 1 the program itself failed; 130 and 143"
-    yield "stopped by SIGINT and SIGTERM, what was measured is saved. Of `doctor`: 0 this machine can measure well, 4"
-    yield "something is in the way, 75 it has no network."
+    yield "machine has no network or lost it on the way, or for a scheduled run none but a VPN, or another such run"
+    yield "goes on; 1 the program itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what was measured is saved."
+    yield "Of `doctor`: 0 this machine can measure well, 4 something is in the way, 75 it has no network."
     for verb in ("", *VERBS):
         yield ""
         yield f"## `{' '.join(['probe', verb]).strip()}`"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
+from probe.store import Store
 from tests.cli.alone import ask
 from tests.faults.faults import FAULTS, disks, suffer
-from tests.faults.village import TARGETS, told, village
+from tests.faults.village import TARGETS, state, told, village, words
 from tests.lab.lab import World
 from tests.lab.needs import need, without_clocks
 from tests.lab.spec import Reset, Rule, Sni
+from tests.store.examples import BEGIN
+from tests.store.test_keeping import fill, used
 
 _SLOW = 0.15
 
@@ -48,3 +52,27 @@ def test_a_clock_that_is_set_in_the_middle_changes_no_order(world: World) -> Non
     (run,) = ask(folder / "probe.sqlite", "SELECT started_at, finished_at FROM run")
     assert run["started_at"] < min(line["started_at"] for line in found)
     assert max(line["started_at"] for line in found) < run["finished_at"]
+
+
+def test_a_scheduled_run_keeps_the_database_small(world: World) -> None:
+    """Beyond its bound the oldest goes, in one line; a run that a person starts takes nothing away."""
+    database = world.home / "full.sqlite"
+    with Store.open(database) as store:
+        today = (datetime.now(UTC) - BEGIN).days
+        fill(store, range(today - 31, today - 1))
+        before = used(store)
+    consent = world.run(["probe", "consent", "--agree"])
+    assert consent.returncode == 0, consent.stderr
+    by_hand = world.run(words(world, database, "--keep", "3"))
+    assert (by_hand.returncode, by_hand.stderr.count("keep")) == (0, 0)
+    done = world.run(words(world, database, "--keep", "3", "--scheduled"))
+    assert done.returncode == 0, done.stderr
+    assert "the database is kept at 3 MB (`keep`): " in done.stderr
+    assert "are in no export" in done.stderr
+    with Store.open(database) as store:
+        assert used(store) < 3_000_000 < before
+    after = state(database)
+    assert after.sound
+    assert after.lacks([*told(by_hand.stdout), *told(done.stdout)]) == 0
+    again = world.run(words(world, database, "--keep", "3", "--scheduled"))
+    assert (again.returncode, again.stderr.count("keep")) == (0, 0)

@@ -24,7 +24,7 @@ def _run() -> Sequence[Figure]:
 
 JOB = Job(
     title="Fuzzing",
-    how="Every parser that reads what the program did not write, in the table of `tests/fuzz/parsers.py`, under atheris,"
-    " guided by coverage, from good input. The tests do the same by hypothesis, without coverage.",
+    how="Every parser that reads what the program did not write, in the table of `tests/fuzz/parsers.py`, under"
+    " atheris, guided by coverage, from good input. The tests do the same by hypothesis, without coverage.",
     run=_run,
 )

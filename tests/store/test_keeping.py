@@ -1,4 +1,4 @@
-"""A bound on what a file holds: pages go first, then the oldest measurements, and of what is kept nothing is missing."""
+"""A bound on what a file holds: pages go first, then the oldest measurements, and what is kept stays whole."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ def with_page(result: Result) -> Result:
     return replace(result, measurement=measurement)
 
 
-def fill(store: Store, days: int) -> None:
-    """A run a day, each with its controls and pages."""
-    for day in range(days):
-        run = f"run-{day:02}"
+def fill(store: Store, days: range) -> None:
+    """A run on each of these days, each with its controls and pages."""
+    for day in days:
+        run = f"run-{day - days.start:02}"
         store.begin_run(a_run(run, started_at=BEGIN + day * DAY))
         store.add(
             [
@@ -58,7 +58,7 @@ def fill(store: Store, days: int) -> None:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     made = Store.open(tmp_path / "probe.sqlite")
-    fill(made, 30)
+    fill(made, range(30))
     return made
 
 

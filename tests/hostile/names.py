@@ -169,9 +169,10 @@ _ANSWERS: dict[str, tuple[Answer, str | None]] = {
     "nothing-but-a-head": (lambda q: [q.id.to_bytes(2, "big") + b"\x81\x80" + bytes(8)], _MISBEHAVING),
     "loop-of-aliases": (_raw(_ALIASES, 3), _NO_ANSWER),
     "odd-options": (_raw(_A + b"\0\0\x29\xff\xff\xff\xff\xff\xff\0\4\xff\xff\0\x09", 1, additions=1), _MISBEHAVING),
-    "large": (_raw(_MANY, _COUNT), None),
-    "labels": (_raw(_names_of_many_labels, 4000), None),
-    "eight-large": (_eight_large, None),
+    "many": (_raw(_distinct(_POINTER, 900 * 16)[0], 900), None),
+    "large": (_raw(_MANY, _COUNT), _MISBEHAVING),
+    "labels": (_raw(_names_of_many_labels, 4000), _MISBEHAVING),
+    "eight-large": (_eight_large, _MISBEHAVING),
     "flood": (_flood, None),
     "nasty-alias": (_texts("CNAME", _NASTY_NAME), None),
     "formula-alias": (_texts("CNAME", "=cmd|x.example."), None),
@@ -185,7 +186,13 @@ CASES = (
         Case(name=f"dns-{name}", scheme="dns", answer=answer, failure=failure)
         for name, (answer, failure) in _ANSWERS.items()
     ),
-    Case(name="dns-large-over-tcp", scheme="dns", answer=_cut_short, over_tcp=_large_over_tcp()),
+    Case(
+        name="dns-large-over-tcp",
+        scheme="dns",
+        answer=_cut_short,
+        over_tcp=_large_over_tcp(),
+        failure=_MISBEHAVING,
+    ),
     Case(
         name="dns-slow-over-tcp",
         scheme="dns",

@@ -239,10 +239,10 @@ def remove_named(
     return freed
 
 
-def refuse_while_running(path: Path, connection: sqlite3.Connection) -> None:
-    """A run that goes on may just be recording what names a body that is there."""
+def refuse_while_running(path: Path, connection: sqlite3.Connection, own: str | None = None) -> None:
+    """A run that goes on may just be recording what names a body that is there; that of process `own` does not."""
     for row in connection.execute("SELECT process FROM run WHERE finished_at IS NULL"):
-        if is_alive(row[0]):
+        if row[0] != own and is_alive(row[0]):
             raise refuse(path, "a run is recording into it", "wait for its end")
 
 

@@ -25,6 +25,7 @@ from probe.store.care import (
     remove_old,
 )
 from probe.store.opening import reading
+from probe.store.process import process_token
 
 _ROOM = 0.9
 """Of the bound is what a file has afterwards: room for some runs, so that not every one has to make some."""
@@ -82,13 +83,13 @@ ORDER BY started_at LIMIT 1 OFFSET {_STEP}
 
 def trim(path: Path, writing: Writing, most: int, pages_before: datetime) -> Trimmed | None:
     """Makes room where what is in the file is more than `most` bytes: pages shown before a moment only, then
-    measurements, oldest first. None where there was room. Raises StoreError, having removed nothing, while a run goes
-    on."""
+    measurements, oldest first. None where there was room. Raises StoreError, having removed nothing, while a run of
+    another process goes on."""
     with reading(path) as connection:
-        refuse_while_running(path, connection)
         size, exported = _size(connection), exported_until(connection)
-    if size <= most:
-        return None
+        if size <= most:
+            return None
+        refuse_while_running(path, connection, own=process_token())
     goal, removed, until, lost = round(most * _ROOM), Counter[str](), None, 0
     remove_named(path, writing, _OLD_PAGES, (time_text(pages_before), str(size - goal)), "body", removed)
     while (before := _next(path, goal)) is not None:

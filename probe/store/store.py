@@ -264,7 +264,7 @@ class Store:
     def trim(self, most: int, pages_before: datetime) -> Trimmed | None:
         """Makes room where the file holds more than `most` bytes: pages that were last shown before a moment go first,
         then the oldest measurements, whether exported or not. Gives the room back to the disk where there is much of
-        it. None where nothing had to go. Raises StoreError while a run goes on."""
+        it. None where nothing had to go. Raises StoreError while a run of another process goes on."""
         trimmed = keeping.trim(self.path, self._writing, most, pages_before)
         if trimmed is not None and self.path.stat().st_size > most * _SLACK:
             self.vacuum()

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.village import TARGETS, state, told, words
-from tests.lab.lab import World
+from tests.lab.lab import Running, World
 
 _SERIES = 10
 """Kills a database."""
@@ -40,8 +40,8 @@ class Killed:
 
 
 def kill_runs(world: World, count: int, *, seed: int, at_once: int = 1) -> Killed:
-    """So many kills, in series of ten, a database each; so many series side by side. A run is killed at any moment
-    between its start and when one that nobody disturbs is over."""
+    """So many kills, in series of ten, a database each; so many series side by side. Half of the runs are killed at any
+    moment between their start and when one that nobody disturbs is over, the others while they record."""
     began = time.monotonic()
     world.run(words(world, world.home / "undisturbed.sqlite"))
     length = 1.1 * (time.monotonic() - began)
@@ -59,7 +59,7 @@ def _series(world: World, number: int, kills: int, length: float, chance: Random
     while found.kills < kills:
         resumes = ("--resume",) if chance.random() < 0.5 else ()
         running = world.start(words(world, database, *resumes))
-        running.has_ended(chance.uniform(0, length))
+        _wait(running, length, chance)
         running.signal(signal.SIGKILL)
         done = running.wait(10)
         lines, after = told(done.stdout), state(database)
@@ -73,6 +73,18 @@ def _series(world: World, number: int, kills: int, length: float, chance: Random
         found.unsound += not after.sound
     _put_right(world, database, found)
     return found
+
+
+def _wait(running: Running, length: float, chance: Random) -> None:
+    """Until any moment of a run's time, or one at which it is recording: shortly after it has told of a result."""
+    if chance.random() < 0.5:
+        running.has_ended(chance.uniform(0, length))
+        return
+    lines = chance.randint(1, len(TARGETS) - 1)
+    while running.stdout().count("\n") < lines:
+        if running.has_ended(0.01):
+            return
+    running.has_ended(chance.uniform(0, 0.03))
 
 
 def _put_right(world: World, database: Path, found: Killed) -> None:

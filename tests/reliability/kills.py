@@ -27,7 +27,8 @@ def _run() -> Sequence[Figure]:
 
 JOB = Job(
     title="Killed at any moment",
-    how="Real runs, new and resumed ones, end by `kill -9` at random moments between the start of the process and its"
-    " end, ten after another on one database, which nobody else puts right in between. Then all are resumed.",
+    how="Real runs, new and resumed ones, end by `kill -9`, half of them at any moment between the start of the process"
+    " and its end, the others while results are recorded; ten after another on one database, which nobody else puts"
+    " right in between. Then all are resumed.",
     run=_run,
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from probe.model import HttpDetail, Result
-from probe.store import Filter, Store, StoreError
+from probe.store import Filter, Store, StoreError, process_token
 from tests.store.examples import BEGIN, a_control, a_result, a_run
 
 DAY = timedelta(days=1)
@@ -153,8 +153,21 @@ def test_what_was_imported_stays_and_does_not_count(store: Store) -> None:
     assert_whole(store)
 
 
-def test_nothing_goes_while_a_run_goes_on(store: Store) -> None:
+def _token(pid: int) -> str:
+    """As `process_token` gives it."""
+    boot, _, start = process_token().replace(f":{os.getpid()}:", "::").partition("::")
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    assert start
+    return f"{boot}:{pid}:{fields[19]}"
+
+
+def test_a_run_of_this_process_is_over(store: Store) -> None:
     store.begin_run(a_run("run-now", started_at=BEGIN + 40 * DAY))
+    assert store.trim(1000, BEGIN + 23 * DAY) is not None
+
+
+def test_nothing_goes_while_a_run_goes_on(store: Store) -> None:
+    store.begin_run(a_run("run-now", started_at=BEGIN + 40 * DAY, process=_token(os.getppid())))
     with pytest.raises(StoreError, match="a run is recording into it"):
         store.trim(1000, BEGIN + 60 * DAY)
     assert len(days(store)) == 30

@@ -16,6 +16,7 @@ from probe.certificate import Roots
 from probe.networks import Networks
 from probe.steps.errors import failure_of
 from probe.steps.lag import Lag
+from probe.steps.outlets import Outlets
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,8 @@ class Network:
     """That address, during a measurement."""
     networks: Networks = field(default_factory=Networks)
     """Whose network an address is in, as far as the user's databases know."""
+    outlets: Outlets = field(default_factory=Outlets)
+    """From where resolvers are asked."""
     lag: Lag = field(default_factory=Lag)
     """How late this process is, whose fault no deadline may be."""
     clock: Callable[[], float] = time.monotonic

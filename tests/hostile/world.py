@@ -32,8 +32,8 @@ from tests.hostile import certificates, http2, names, web
 from tests.hostile.case import DOMAIN, Case, Serve
 
 ROOT = Path(__file__).resolve().parents[2]
-CASES: tuple[Case, ...] = (*web.CASES, *http2.CASES, *certificates.CASES, *names.CASES)
-BATCHES = {"servers": (*web.CASES, *http2.CASES, *certificates.CASES), "resolvers": names.CASES}
+CASES: tuple[Case, ...] = (*web.CASES, *http2.CASES, *certificates.CASES, *names.CASES, *names.APART)
+BATCHES = {"servers": (*web.CASES, *http2.CASES, *certificates.CASES), "resolvers": names.CASES, "apart": names.APART}
 """What is measured at once."""
 CALM = Case(name="calm", serve=web.calm)
 """A server that is not hostile: what the program needs in any case."""

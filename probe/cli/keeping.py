@@ -41,4 +41,5 @@ def _what_went(trimmed: Trimmed) -> str:
     went = f"{pages}, and {trimmed.rows.get('measurement', 0)} measurements, all from before {trimmed.until:%Y-%m-%d}"
     if not trimmed.not_exported:
         return went
-    return f"{went}; {trimmed.not_exported} of them are in no export (`probe export` writes one, a larger `keep` waits)"
+    hint = "`probe export` writes one; a larger `keep` lets more stay"
+    return f"{went}; {trimmed.not_exported} of them are in no export ({hint})"

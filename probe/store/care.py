@@ -226,17 +226,16 @@ def _sweep(writing: Writing, sweep: Sweep, before: str, removed: Counter[str]) -
 def remove_named(
     path: Path, writing: Writing, unused: str, values: tuple[str, ...], table: str, removed: Counter[str]
 ) -> int:
-    """Removes what `unused` finds, by its SHA-256; returns how many bytes that was."""
-    freed = 0
+    """Removes what `unused` finds, by its SHA-256; returns how many bytes that was. All of it is found first: who reads
+    while others write makes the log grow."""
     with reading(path) as connection:
-        found = connection.execute(unused, values)
-        while batch := found.fetchmany(_BATCH):
-            names = msgspec.json.encode([row[0] for row in batch]).decode()
-            with writing() as db:
-                sql = f"DELETE FROM {table} WHERE sha256 IN (SELECT value FROM json_each(?))"  # noqa: S608
-                removed[table] += db.conn.execute(sql, (names,)).rowcount
-            freed += sum(row[1] for row in batch)
-    return freed
+        found = [(row[0], row[1]) for row in connection.execute(unused, values)]
+    for begin in range(0, len(found), _BATCH):
+        names = msgspec.json.encode([name for name, _ in found[begin : begin + _BATCH]]).decode()
+        with writing() as db:
+            sql = f"DELETE FROM {table} WHERE sha256 IN (SELECT value FROM json_each(?))"  # noqa: S608
+            removed[table] += db.conn.execute(sql, (names,)).rowcount
+    return sum(size for _, size in found)
 
 
 def refuse_while_running(path: Path, connection: sqlite3.Connection, own: str | None = None) -> None:

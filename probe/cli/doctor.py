@@ -57,8 +57,8 @@ def doctor(
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
-    """Can this host measure? Resolver, clock, IPv4, IPv6, VPN, captive portal, control, trusted roots, database.
-    Contacts no target."""
+    """Can this host measure? Resolver, clock, IPv4, IPv6, VPN, metered line, captive portal, control, trusted roots,
+    database, what waits to be uploaded. Contacts no target."""
     from probe.cli.settings import controls, load_config, resolvers
     from probe.form import dumps
     from probe.report.safe import safe
@@ -72,12 +72,14 @@ def doctor(
         _ipv4(found),
         _ipv6(found),
         _vpn(found.host),
+        _metered(found.host),
         _portal(found),
         *found.controls,
         about_roots,
         *_networks(networks, settings),
         _lists(settings),
         _database(db, settings),
+        *_upload(db, settings),
     )
     for finding in findings:
         if json:
@@ -216,6 +218,13 @@ def _vpn(host: Host) -> Finding:
     return Finding(name="vpn", good=False, text=text)
 
 
+def _metered(host: Host) -> Finding:
+    text = "not known to be"
+    if host.metered is not None:
+        text = f"the way out leads over {host.metered}: a scheduled run measures nothing (--allow-metered)"
+    return Finding(name="metered", good=host.metered is None, text=text)
+
+
 def _portal(found: Examined) -> Finding:
     name, host = "captive portal", found.host
     if host.captive_portal or (found.impostor and host.captive_portal is None):
@@ -286,3 +295,24 @@ def _database(flag: Path | None, config: Config) -> Finding:
     except StoreError as error:
         return Finding(name="database", good=False, text=str(error))
     return Finding(name="database", good=True, text=f"{path} can be written")
+
+
+def _upload(flag: Path | None, config: Config) -> Iterator[Finding]:
+    """Nothing where nothing is to be uploaded. That some of it waits is no fault, that it was tried in vain is."""
+    from probe.cli.errors import Refusal
+    from probe.cli.settings import database, upload_url
+    from probe.cli.uploading import public_key, waiting
+    from probe.store import Store, StoreError
+    from probe.upload import outbox_of
+
+    name, path = "upload", database(flag, config)
+    try:
+        url, key = upload_url(config), public_key(config)
+        if url is None:
+            return
+        with Store.open(path) as store:
+            text = f"to {url}, signed with {key or 'a key that is made with the first'}; {waiting(store)}"
+    except (Refusal, StoreError) as error:
+        yield Finding(name=name, good=False, text=str(error))
+        return
+    yield Finding(name=name, good=not outbox_of(path).troubles(), text=text)

@@ -16,14 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from probe.address import parse
+from probe.budget import Meter
 from probe.classify import Ground, classify, judge, rules_version
 from probe.cli.app_stores import ask_stores
 from probe.cli.beginning import GoesOnError, begin
+from probe.cli.budgeting import meter_of, used_up
 from probe.cli.clock import even_clock
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
 from probe.cli.metrics import Tally
 from probe.cli.recorder import Recorder
+from probe.cli.unwelcome import unwelcome
 from probe.control import clients_of
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
@@ -50,11 +53,6 @@ _NO_THREAD = "can't start new thread"  # all that Python says, by a RuntimeError
 
 _BESIDE = "Another scheduled run has been going on since {since:%Y-%m-%d %H:%M} UTC: nothing was measured twice."
 
-_ON_VPN = (
-    "The way from here leads through a VPN ({vpn}), so a scheduled run would measure the VPN's network and not your"
-    " provider's: nothing was measured (--allow-vpn measures all the same)."
-)
-
 
 @dataclass(slots=True)
 class Session:
@@ -65,6 +63,10 @@ class Session:
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
     """Of the whole run, what a killed process had measured of it too."""
     tally: Tally = field(default_factory=Tally)
+    meter: Meter | None = None
+    """What of the day's budget is used."""
+    over_budget: bool = False
+    """It was used up before the end."""
     stopped_by: signal.Signals | None = None
     lost: str | None = None
     """Why this machine has no network any more."""
@@ -127,7 +129,8 @@ class Session:
             return Status.OFFLINE
         if Outcome.BLOCKED in self.outcomes:
             return Status.BLOCKED
-        return Status.OK if all(outcome is Outcome.OK for outcome in self.outcomes) else Status.NOT_OK
+        well = not self.over_budget and all(outcome is Outcome.OK for outcome in self.outcomes)
+        return Status.OK if well else Status.NOT_OK
 
 
 def carry_out(job: Job) -> Status:
@@ -204,12 +207,13 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     session.tally.run = run
     if not host.online:
         return _tell_offline(session, run)
-    if job.scheduled and host.vpn is not None and not job.allow_vpn:
-        session.err.print(_ON_VPN.format(vpn=host.vpn))
+    if (why := unwelcome(job, host)) is not None:
+        session.err.print(why)
         return Status.OFFLINE
     left = [target for target in job.targets if (target.name, target.service) not in done]
     tasks = plan(left, seed=secrets.randbits(64), jitter=job.jitter)
     ground = Ground(run.host)
+    session.meter = meter_of(job.budget, store)
     if done and store is not None:
         session.judged += store.judged(run.id)
     finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store)
@@ -293,10 +297,12 @@ async def _measure(
             outage=Outage(resolvers=network.resolvers, names=names_of(job.targets)),
             sink=desk.take,
             locate=job.locate,
+            meter=session.meter,
             stop=session.stop,
         )
         finished = await runner.run(tasks)
         session.lost = runner.lost
+        session.over_budget = not finished and runner.lost is None and not session.stop.is_set()
         if recorder is not None:
             await recorder.note_host()
         if finished and job.stores is not None:
@@ -365,6 +371,9 @@ def _close(session: Session, run: Run, planned: int) -> None:
         why = f"This machine lost its network on the way: {session.lost}" if session.lost is not None else "Stopped"
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
         session.err.print(f"{why}: {left} of {planned} not measured{how}.")
+    if session.over_budget and session.meter is not None:
+        resumable = job.command == "run" and job.database is not None
+        session.err.print(used_up(session.meter, planned, len(session.outcomes), resumable=resumable))
     for sentence in trouble(run.host):
         session.err.print(sentence)
     if not job.controls and any(o is Outcome.INCONCLUSIVE for o in session.outcomes):

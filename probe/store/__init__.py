@@ -12,6 +12,7 @@ from probe.store.publishing import QUESTIONS, Question, write_copy
 from probe.store.queries import Filter
 from probe.store.registers import Registers
 from probe.store.store import Store
+from probe.store.uploads import Uploads
 from probe.store.writer import Writer
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Trimmed",
     "Unconcluded",
     "Unreached",
+    "Uploads",
     "Writer",
     "is_alive",
     "other_database",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -19,9 +20,13 @@ _IN_FULL: Mapping[str, Fault] = {
 }
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
+
+
 def _figures(suffered: Suffered) -> Iterator[Figure]:
     wrong = list(suffered.wrong())
-    said = f", “{suffered.line.removeprefix('probe: ')}”" if suffered.line else ""
+    line = _MOMENT.sub("…", suffered.line.removeprefix("probe: "))
+    said = f", “{line}”" if line else ""
     for each in wrong:
         print(f"  {suffered.fault.title}: {each}", flush=True)
     yield Figure(

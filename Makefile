@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs soak fuzz bench reliability clean
+.PHONY: run test demo lint docs soak fuzz bench bench-datasets reliability pictures check-oonidata clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -37,8 +37,22 @@ reliability: .venv/ready-fuzz  ## the figures of docs/reliability.md, all anew (
 bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
 	@$(BIN)/python -m bench
 
+check-oonidata: $(DEV_READY) .venv-oonidata/ready  ## OONI's own package reads our OONI export
+	@OONIDATA_PYTHON=.venv-oonidata/bin/python $(BIN)/python -m tests.exports.with_oonidata
+
+.venv-oonidata/ready:
+	@sh scripts/venv "$(PYTHON)" .venv-oonidata
+	@.venv-oonidata/bin/python -m pip install --quiet 'oonidata>=0.3,<0.4'
+	@touch $@
+
+pictures: $(DEV_READY)  ## the page of `probe report` as docs/ shows it; needs Debian's chromium
+	@$(BIN)/python -m tests.report.pictures
+
+bench-datasets: $(DEV_READY)  ## rows a second and memory of export and compare over ten million observations; 8 GB of disk
+	@$(BIN)/python -m bench.datasets
+
 clean:
-	rm -rf .venv .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-oonidata .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@sh scripts/venv "$(PYTHON)" .venv

@@ -11,6 +11,7 @@ from probe.store.process import is_alive, process_token
 from probe.store.publishing import QUESTIONS, Question, write_copy
 from probe.store.queries import Filter
 from probe.store.registers import Registers
+from probe.store.rows import observations_as_rows, observations_from_rows
 from probe.store.store import Store
 from probe.store.uploads import Uploads
 from probe.store.writer import Writer
@@ -36,6 +37,8 @@ __all__ = [
     "Uploads",
     "Writer",
     "is_alive",
+    "observations_as_rows",
+    "observations_from_rows",
     "other_database",
     "process_token",
     "write_copy",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from probe.service import ServiceVerdict
 from probe.store import care, health, keeping, queries, rows
 from probe.store.adding import Adding, id_of, insert
 from probe.store.care import Pruned, Stats
-from probe.store.datasets import Dataset
+from probe.store.datasets import Dataset, view
 from probe.store.health import Unreached
 from probe.store.keeping import Trimmed
 from probe.store.merging import Merged, Source, Tables, merge
@@ -290,10 +290,23 @@ class Store:
             return merge(db, source, tables)
 
     @contextmanager
-    def dataset(self, wanted: Filter, *, by_day: bool = False) -> Iterator[Dataset]:
-        """The rows of every table that belong to the measurements that `wanted` names, as they are now."""
-        with reading(self.path) as connection:
-            yield Dataset(connection, wanted, by_day=by_day)
+    def dataset(
+        self, wanted: Filter, *, by_day: bool = False, alike: Callable[[], None] | None = None
+    ) -> Iterator[Dataset]:
+        """The rows of every table that belong to the measurements that `wanted` names, as they are now. Whoever begins
+        to read within `alike` sees the same: meanwhile nobody writes."""
+
+        with ExitStack() as standstill:
+
+            def ready() -> None:
+                if alike is not None:
+                    alike()
+                standstill.close()
+
+            if alike is not None:
+                standstill.enter_context(self._writing())
+            with view(self.path, wanted, by_day=by_day, ready=ready) as dataset:
+                yield dataset
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:

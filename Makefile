@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs soak bench bench-datasets reliability pictures check-oonidata clean
+.PHONY: run test demo lint docs soak fuzz bench bench-datasets reliability pictures check-oonidata clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -28,7 +28,10 @@ docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the RE
 soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with all cores loaded; about an hour
 	@$(BIN)/python -m tests.lab.soak
 
-reliability: $(DEV_READY)  ## the figures of docs/reliability.md, all anew (about an hour); JOB=name for one part
+fuzz: .venv/ready-fuzz  ## every parser under atheris, FUZZ_SECONDS (10) for each; what fails is kept in .fuzz/
+	@$(BIN)/python -m tests.fuzz
+
+reliability: .venv/ready-fuzz  ## the figures of docs/reliability.md, all anew (about an hour); JOB=name for one part
 	@$(BIN)/python -m tests.reliability $(JOB)
 
 bench: $(DEV_READY)  ## CPU for a check, beside the program that anybody would write first
@@ -49,7 +52,7 @@ bench-datasets: $(DEV_READY)  ## rows a second and memory of export and compare 
 	@$(BIN)/python -m bench.datasets
 
 clean:
-	rm -rf .venv .venv-oonidata build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-oonidata .fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@sh scripts/venv "$(PYTHON)" .venv
@@ -61,3 +64,7 @@ $(RUN_READY): pyproject.toml .venv/bin/python
 $(DEV_READY): pyproject.toml .venv/bin/python
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ $(RUN_READY)
+
+.venv/ready-fuzz: $(DEV_READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	@touch $@

@@ -104,7 +104,7 @@ def agreement(folder: Path, upload: str | None = None) -> Agreement:
         raise ConsentError("nobody has agreed to it on this machine") from None
     except OSError as error:
         raise ConsentError(f"{path} cannot be read: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConsentError(f"{path} is no agreement: {error}") from None
     if found.version != CONSENT_VERSION:
         raise ConsentError(

@@ -140,7 +140,7 @@ def _read(path: Path) -> Config:
         return msgspec.toml.decode(path.read_bytes(), type=Config)
     except OSError as error:
         raise Refusal(f"{path}: cannot be read: {error.strerror}", Status.CONFIGURATION) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # of nesting, and of numbers without end
         keys = ", ".join(Config.__struct_fields__)
         raise Refusal(f"{path}: {error} (keys: {keys})", Status.CONFIGURATION) from None
 

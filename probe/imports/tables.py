@@ -94,7 +94,8 @@ def _records(lines: Iterator[bytes]) -> Iterator[list[str | None]]:
             if found is None:
                 raise ValueError("no row of CSV, or one that breaks off")
             quoted, plain, mark = found.groups()
-            cells.append(quoted.replace('""', '"') if quoted is not None else plain or None)
+            cell = quoted.replace('""', '"') if quoted is not None else plain or None
+            cells.append(cell.removeprefix("'") if cell is not None else None)  # it kept a text from being a formula
             end = found.end()
             if mark != "," and end != len(text):
                 raise ValueError("no row of CSV")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.reliability import faults, kills, year
+from tests.reliability import abuse, faults, fuzz, hostile, kills, year
 from tests.reliability.job import Job
 
 JOBS: Mapping[str, Job] = {
     "kills": kills.JOB,
     "faults": faults.JOB,
     "year": year.JOB,
+    "hostile": hostile.JOB,
+    "fuzz": fuzz.JOB,
+    "abuse": abuse.JOB,
 }
 """In the order of the page."""

@@ -29,7 +29,7 @@ deb: $(DEV_READY)  ## a Debian package with the systemd units, in dist/
 	@sh debian/build $(BIN)/python dist
 
 boot: $(DEV_READY)  ## that package in a Debian that boots: as root, with systemd-container and debootstrap; some minutes
-	@PROBE_BOOT=required $(BIN)/pytest -rs --verbose tests/packaging/test_deb.py tests/packaging/test_boot.py
+	@PROBE_BOOT=required $(BIN)/pytest -rs --verbose tests/packaging/test_boot.py
 
 lock: .venv/bin/python  ## what a deployment installs, pinned anew with its hashes in requirements.lock
 	@sh scripts/lock $(BIN)/python

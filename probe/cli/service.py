@@ -43,8 +43,10 @@ class Manager:
 
     @classmethod
     def of(cls, *, user: bool) -> Manager:
+        if not user:
+            return cls(user=user, folder=_SYSTEM_FOLDER)
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        return cls(user=user, folder=home / "systemd" / "user" if user else _SYSTEM_FOLDER)
+        return cls(user=user, folder=home / "systemd" / "user")
 
     def place(self, name: str) -> Path:
         """Where systemd finds a unit: the administrator's, else the package's; or where it is to be written."""

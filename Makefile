@@ -28,8 +28,8 @@ docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the RE
 deb: $(DEV_READY)  ## a Debian package with the systemd units, in dist/
 	@sh debian/build $(BIN)/python dist
 
-boot: $(DEV_READY)  ## that package in a Debian that boots: as root, with systemd-container and debootstrap; some minutes
-	@PROBE_BOOT=required $(BIN)/pytest -rs --verbose tests/packaging/test_boot.py
+boot: deb  ## that package in a Debian that boots: as root, with systemd-container and debootstrap; some minutes
+	@PROBE_BOOT=dist $(BIN)/pytest -rs --verbose tests/packaging/test_boot.py
 
 lock: .venv/bin/python  ## what a deployment installs, pinned anew with its hashes in requirements.lock
 	@sh scripts/lock $(BIN)/python

@@ -113,7 +113,9 @@ def wait_for(condition: str, machine: Machine, seconds: float = 60) -> None:
 
 def tree(machine: Machine) -> set[str]:
     """The files that a package may leave behind: none of the system's own records and caches."""
-    passed = "/proc|/sys|/dev|/run|/tmp|/var/log|/var/cache|/var/lib/dpkg|/var/lib/apt|/var/lib/systemd|/root/dist"
+    passed = (
+        "/proc|/sys|/dev|/run|/tmp|/var/tmp|/var/log|/var/cache|/var/lib/dpkg|/var/lib/apt|/var/lib/systemd|/root/dist"
+    )
     prune = " -o ".join(f"-path {each}" for each in passed.split("|"))
     found = machine.run(f"find / \\( {prune} \\) -prune -o -print").stdout.splitlines()
     stamps = machine.run("find /var/lib/systemd/timers").stdout.splitlines()
@@ -215,10 +217,15 @@ def test_a_full_state_directory(machine: Machine) -> None:
     assert ran(machine) == ("success", "3")
 
 
-def test_it_is_there_after_a_boot(machine: Machine) -> None:
+def test_it_is_there_after_a_boot_and_an_upgrade(machine: Machine) -> None:
     machine.shut_down()
     machine.boot()
-    assert machine.run("systemctl is-active probe.timer").stdout.strip() == "active"
+    asked = "systemctl is-active probe.timer && systemctl is-enabled probe.timer"
+    assert machine.run(asked).stdout.split() == ["active", "enabled"]
+    machine.run("systemctl start --no-block probe.service")
+    assert machine.run("dpkg --install /root/dist/*.deb").returncode == 0
+    assert machine.run(asked).stdout.split() == ["active", "enabled"]
+    assert shown(machine, "probe.service", "Result", "ExecMainStatus") == ("success", "143")
 
 
 def test_a_control_with_a_token(machine: Machine) -> None:
@@ -234,8 +241,9 @@ def test_a_control_with_a_token(machine: Machine) -> None:
 def test_it_is_removed_without_a_trace(machine: Machine) -> None:
     steps = lines("Stop, and leave no trace")
     removal = next(number for number, line in enumerate(steps) if "apt remove" in line)
-    machine.run("systemctl start --no-block probe.service")  # the package stops what goes on
-    for line in steps[: removal + 1]:
+    for number, line in enumerate(steps[: removal + 1]):
+        if number == removal:  # the package stops what goes on
+            machine.run("systemctl enable --now probe.timer && systemctl start --no-block probe.service")
         assert machine.run(f"cd /root && {apt(line)}").returncode == 0, line
     left = tree(machine) - BEFORE
     kept = ("/var/lib/probe", "/var/lib/private/probe", "/etc/probe", "/etc/systemd/system/probe.timer.d", "/root/")

@@ -20,6 +20,9 @@ set -e
 mount -t tmpfs none /run
 mount -t tmpfs none /var/lib
 mount -t tmpfs none /etc
+mount -t tmpfs none /usr/lib/systemd
+mkdir /usr/lib/systemd/system
+cp systemd/probe* /usr/lib/systemd/system
 mkdir -p /run/systemd/system /var/lib/other /var/lib/probe /var/lib/private/probe /etc/probe
 mkdir -p /etc/systemd/system/probe.timer.d
 sh "$@"
@@ -27,11 +30,13 @@ find /var/lib /etc -mindepth 1
 """
 _STATE = {"/var/lib/probe", "/var/lib/private/probe", "/etc/probe", "/etc/systemd/system/probe.timer.d"}
 
+SERVERS = sorted(unit for unit in SYSTEM_UNITS if unit.startswith("probe-") and "@" not in unit)
+
 STEPS: dict[str, tuple[str, str, list[str]]] = {
     "a first installation": (
         "postinst",
         "configure",
-        ["systemctl daemon-reload", "systemctl try-restart probe.timer probe-control.service"],
+        ["systemctl daemon-reload", "systemctl try-restart probe.timer probe-*.service"],
     ),
     "an upgrade": ("prerm", "upgrade 0.2", ["systemctl stop probe.service"]),
     "a removal": (
@@ -39,8 +44,8 @@ STEPS: dict[str, tuple[str, str, list[str]]] = {
         "remove",
         [
             "systemctl stop probe.service",
-            "systemctl stop probe.timer probe-control.service",
-            "systemctl --quiet disable probe.timer probe-control.service",
+            "systemctl stop probe.timer probe-*.service",
+            *(f"systemctl --quiet disable {unit}" for unit in ("probe.timer", *SERVERS)),
         ],
     ),
     "after a removal": ("postrm", "remove", ["systemctl daemon-reload", "systemctl reset-failed probe*"]),
@@ -57,7 +62,9 @@ def test_what_is_asked_of_the_service_manager(
         (tmp_path / name).chmod(0o755)
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin:/usr/sbin:/sbin", "RECORD": str(tmp_path / "record")}
     command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _A_MACHINE, "sh"]
-    done = subprocess.run([*command, DEBIAN / script, *words.split()], env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, DEBIAN / script, *words.split()], env=env, cwd=ROOT, capture_output=True, text=True
+    )
     assert (done.returncode, done.stderr) == (0, "")
     told = (tmp_path / "record").read_text().splitlines()
     assert [line for line in told if line.startswith("systemctl")] == asked

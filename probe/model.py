@@ -223,6 +223,9 @@ class Measurement:
     runtime: float
     """Seconds from the first operation to the last."""
     observations: tuple[Observation, ...]
+    lag: float | None = None
+    """Seconds by which the measuring process was late at its worst meanwhile: times are not surer than that. Absent
+    where it is not known, as for what a control measured."""
     bodies: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     """Response bodies by their SHA-256. Kept apart from the rows."""
     certificates: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)

@@ -75,7 +75,8 @@ class Runner:
     async def run(self, tasks: Sequence[Task]) -> bool:
         """Measures every task, and returns True; False when it was stopped before the end."""
         try:
-            finished = await unless(self.stop, self._measure_all(tasks)) or False
+            async with self.network.lag.watched():
+                finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from None
         await self._settling.finish()
@@ -90,6 +91,7 @@ class Runner:
                 await places.acquire()
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
+                await self.network.lag.calm()
                 group.create_task(self._in_its_place(task, places))
         return True
 

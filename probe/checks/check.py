@@ -60,8 +60,9 @@ async def measure(target: Target, network: Network, *, vantage: Vantage, run_id:
     """
     started_at = network.now()
     journal, listening = Journal(network.clock), dns.Listening()
-    named = replace(network, named=parse(target.host) if network.literals else None)
-    visit: Visit | None = Visit(target, journal, named, listening)
+    named = parse(target.host) if network.literals else None
+    on = network if named == network.named else replace(network, named=named)
+    visit: Visit | None = Visit(target, journal, on, listening)
     linger = 0.0
     try:
         while visit is not None:
@@ -101,6 +102,7 @@ def _measured(
         started_at=started_at,
         runtime=journal.elapsed(),
         observations=network.networks.rows(journal.observations()),  # only now: a step is timed
+        lag=network.lag.worst(journal.elapsed()),
         bodies=journal.bodies,
         certificates=journal.certificates,
     )

@@ -112,6 +112,7 @@ async def inquire(
     return replace(
         measurement,
         runtime=journal.elapsed(),
+        lag=network.lag.worst(journal.elapsed()),
         observations=network.networks.rows(journal.observations()),
         bodies={**measurement.bodies, **journal.bodies},
         certificates={**measurement.certificates, **journal.certificates},

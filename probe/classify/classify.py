@@ -29,11 +29,11 @@ def classify(
     is to note comes after the reasons that decided.
     """
     case = Case.of(measurement, controls, host, fingerprints)
-    held = [(rule, evidence) for rule in RULES if (evidence := rule.when(case)) is not None]
-    decisive = held[0][0]
-    same = [(rule, evidence) for rule, evidence in held if rule.outcome is decisive.outcome]
-    if decisive.outcome is not Outcome.BLOCKED:
-        same = same[:1]
+    held = ((rule, evidence) for rule in RULES if (evidence := rule.when(case)) is not None)
+    decisive, shown = next(held)
+    same = [(decisive, shown)]
+    if decisive.outcome is Outcome.BLOCKED:  # every way in which it is
+        same += [(rule, evidence) for rule, evidence in held if rule.outcome is Outcome.BLOCKED]
     told: list[tuple[Rule | Note, Evidence]] = list(same)
     told += [
         (note, evidence)

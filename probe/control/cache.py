@@ -1,8 +1,9 @@
 """Measurements under way and those still fresh: however many ask for the same, it is measured once.
 
 Law: a target, spoken to in one protocol and with one choice of roots, is measured once for all who ask for it, and once
-more at each additional address that anybody asks for. What was measured is fresh for `ttl` seconds; a failure of this
-control's own is an answer for those who wait, and is never kept.
+more at each additional address that anybody asks for. What was measured is fresh for `ttl` seconds, and where something
+did not answer in time for a few at most: the next attempt may find it well. A failure of this control's own is an
+answer for those who wait, and is never kept.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from typing import TypeVar
 
 from probe.control.fault import OwnFaultError
 from probe.control.merging import merged, tried
+from probe.failure import Failure
 from probe.model import Measurement, ProtocolName, Target
 from probe.steps.errors import HostExhaustedError
 
 MOST_KEPT = 10_000
+DOUBTFUL_SECONDS = 10.0
+"""For which a measurement in which something did not answer in time is fresh."""
 MOST_RECENT = 2_000
 """What was made out of measurements, and will be wanted again."""
 
@@ -73,7 +77,7 @@ class Measurements:
     """Additional addresses at which a target was looked at."""
     _under_way: dict[Key, asyncio.Future[Answer]] = field(default_factory=dict)
     _kept: OrderedDict[Key, _Kept] = field(default_factory=OrderedDict)
-    """In the order in which they become stale."""
+    """In the order in which they were measured."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _whole: OrderedDict[tuple[str, ...], Measurement] = field(default_factory=OrderedDict)
     """What was put together, by the ids of the parts."""
@@ -140,7 +144,7 @@ class Measurements:
     def _part(self, target: Target, address: str | None) -> asyncio.Future[Answer]:
         """One measurement: fresh, under way, or begun now."""
         key = (target.name, target.speaks, target.roots, address)
-        shared, kept = self._under_way.get(key), self._kept.get(key)
+        shared, kept = self._under_way.get(key), self._fresh(key)
         if shared is not None or kept is not None:
             self.hits += address is None
         if shared is not None:
@@ -157,12 +161,22 @@ class Measurements:
             task.add_done_callback(self._tasks.discard)
         return future
 
+    def _fresh(self, key: Key) -> _Kept | None:
+        kept = self._kept.get(key)
+        return kept if kept is not None and kept.stale_at > self.clock() else None
+
     async def _answer(self, key: Key, target: Target, future: asyncio.Future[Answer]) -> None:
         answer = await self._attempt(target, key[-1])
         del self._under_way[key]
         if isinstance(answer, Measurement):
-            self._kept[key] = _Kept(answer, self.clock() + self.ttl)
+            self._kept.pop(key, None)
+            self._kept[key] = _Kept(answer, self.clock() + self._lasts(answer))
         _tell(future, answer)
+
+    def _lasts(self, answer: Measurement) -> float:
+        """Seconds for which it is fresh."""
+        in_doubt = any(row.failure is Failure.GENERIC_TIMEOUT for row in answer.observations)
+        return min(self.ttl, DOUBTFUL_SECONDS) if in_doubt else self.ttl
 
     async def _attempt(self, target: Target, address: str | None) -> Answer:
         try:

@@ -18,6 +18,8 @@ from probe.steps.network import Network
 
 _SECONDS = 3.0
 """How long a resolver may take to tell of the root: it has it at hand."""
+_TRIES = 2
+"""A datagram may be lost."""
 _REMEMBERED_SECONDS = 10.0
 _TOLD = frozenset({None, Failure.DNS_NXDOMAIN, Failure.DNS_NO_ANSWER})
 """What only a resolver that works says."""
@@ -49,5 +51,8 @@ class OwnResolvers:
             raise OwnFaultError("this control has no resolver that works")
 
     async def _work(self) -> bool:
-        asking = (ask_for_rcode(resolver, ".", "NS", _SECONDS) for resolver in self.network.resolvers)
-        return any(rcode not in _SAYS_NOTHING for rcode in await asyncio.gather(*asking))
+        for _ in range(_TRIES):
+            asking = (ask_for_rcode(resolver, ".", "NS", _SECONDS) for resolver in self.network.resolvers)
+            if any(rcode not in _SAYS_NOTHING for rcode in await asyncio.gather(*asking)):
+                return True
+        return False

@@ -224,7 +224,7 @@ def build(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with control.measurements.running():
+        async with guarded.lag.watched(), control.measurements.running():
             yield
 
     app = Starlette(

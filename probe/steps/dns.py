@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -18,11 +17,12 @@ from typing import cast
 import dns.rcode
 
 from probe.failure import Failure
-from probe.model import DnsDetail, Observation
+from probe.model import DnsDetail
 from probe.steps import dnswire, hop_limit
 from probe.steps.dns_stream import TLS_PORT, over_https, over_tcp, over_tls
 from probe.steps.errors import failure_of, said
 from probe.steps.network import Resolver, SecureResolver
+from probe.steps.outlets import Outlet, new_id, socket_to
 from probe.steps.step import Attempt, Operation, operation
 
 _MOST_RECORDS = 64
@@ -44,33 +44,65 @@ class Answer:
     failure: Failure | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Listener:
-    """One question on its own socket: hands over the first answer, then notes down every later one."""
+    """One question: hands over the first answer, then notes down every later one."""
 
     attempt: Attempt
+    resolver: Resolver
     question: bytes
+    """As it was last sent."""
     first: asyncio.Future[bytes]
+    outlet: Outlet | None = None
+    """Where it left from, with others."""
     sock: socket.socket | None = None
+    """Where it left from alone."""
     answered: float | None = None
     """When the first answer came, on the measurement's clock."""
     router: str | None = None
     """Where the question expired, when it had a hop limit."""
     late: list[tuple[float, bytes]] = field(default_factory=list)
 
-    def ask(self, resolver: Resolver) -> None:
+    def ask(self) -> None:
         """Sends the question and listens from then on. Raises OSError."""
-        self.sock = _socket(resolver)
+        if self.attempt.hop_limit is not None:
+            self._ask_alone()
+            return
+        outlet = self.attempt.network.outlets.to(self.resolver.address, self.resolver.port)
+        try:
+            self.question = outlet.ask(self, self.question)
+            self.outlet = outlet
+        except OSError as error:
+            failure_of(error)  # raises where the fault is this machine's
+            self._ask_alone()
+
+    def _ask_alone(self) -> None:
+        self.sock = socket_to(self.resolver.address, self.resolver.port)
         if self.attempt.hop_limit is not None:
             hop_limit.impose(self.sock, self.attempt.hop_limit)
         asyncio.get_running_loop().add_reader(self.sock.fileno(), self._hear)
         self.sock.send(self.question)
 
+    def shared_in_vain(self) -> None:
+        if self.answered is not None:
+            return
+        self._leave()
+        try:
+            self._ask_alone()
+        except OSError as error:
+            self._fail(error)
+
     def close(self) -> None:
+        self._leave()
         if self.sock is not None:
             asyncio.get_running_loop().remove_reader(self.sock.fileno())
             self.sock.close()
             self.sock = None
+
+    def _leave(self) -> None:
+        if self.outlet is not None:
+            self.outlet.leave(self.question)
+            self.outlet = None
 
     def _hear(self) -> None:
         assert self.sock is not None
@@ -78,38 +110,31 @@ class Listener:
         if limit is not None:
             report = hop_limit.reported(self.sock, limit)
             self.router = report.router or self.router
-            if report.error is not None and not self.first.done():
-                self.first.set_exception(report.error)
+            if report.error is not None:
+                self._fail(report.error)
         try:
             data = self.sock.recv(_LARGEST)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:  # what ICMP said of the question
-            if limit is not None and error.errno == errno.EHOSTUNREACH:
-                return  # it expired, as it was to; whoever saw it before that may still answer
-            if not self.first.done():
-                self.first.set_exception(error)
-            return
-        if not dnswire.is_answer(self.question, data):
+            if limit is None or error.errno != errno.EHOSTUNREACH:
+                self._fail(error)
+            return  # with a limit it expired, as it was to; whoever saw it before that may still answer
+        self.heard(data)
+
+    def _fail(self, error: OSError) -> None:
+        if not self.first.done():
+            self.first.set_exception(error)
+
+    def heard(self, wire: bytes) -> None:
+        if not dnswire.is_answer(self.question, wire):
             return
         if self.answered is None:
             self.answered = self.attempt.journal.elapsed()
             if not self.first.done():
-                self.first.set_result(data)
+                self.first.set_result(wire)
         elif len(self.late) < _MOST_RESPONSES - 1:
-            self.late.append((self.attempt.journal.elapsed(), data))
-
-
-def _socket(resolver: Resolver) -> socket.socket:
-    """A datagram socket that hears only the resolver, and what ICMP says of it. Raises OSError."""
-    family = socket.AF_INET6 if ":" in resolver.address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        sock.connect((resolver.address, resolver.port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
+            self.late.append((self.attempt.journal.elapsed(), wire))
 
 
 @dataclass(slots=True)
@@ -139,16 +164,22 @@ async def query(
 ) -> Answer:
     """Asks once over UDP, and again over TCP where the answer says it was cut short (RFC 7766)."""
     detail = _asked(resolver.address, resolver.port, hostname, query_type, "udp")
-    async with operation(attempt, detail, timeout) as current:
-        question = _question(current, hostname, query_type)
-        if question is not None:
-            listener = Listener(attempt, question, asyncio.get_running_loop().create_future())
-            listening.listeners.append((listener, current))
-            listener.ask(resolver)
-            try:
-                _examine(current, detail, question, await listener.first)
-            finally:
-                current.router = listener.router
+    turns = attempt.network.outlets.turns(resolver.address, resolver.port)
+    turn = await turns.take()
+    try:
+        async with operation(attempt, detail, timeout) as current:
+            question = _question(current, hostname, query_type)
+            if question is not None:
+                listener = Listener(attempt, resolver, question, asyncio.get_running_loop().create_future())
+                listening.listeners.append((listener, current))
+                try:
+                    listener.ask()
+                    wire = await listener.first
+                finally:
+                    current.router = listener.router
+                _examine(current, detail, listener.question, wire)
+    finally:
+        turns.give_back(turn)
     seen = cast(DnsDetail, current.detail)
     if "TC" in seen.flags and attempt.hop_limit is None:  # a connection would go all the way
         return await query_tcp(attempt, resolver, hostname, query_type, timeout)
@@ -205,7 +236,7 @@ def _asked(address: str, port: int, hostname: str, query_type: str, transport: s
 def _question(current: Operation, hostname: str, query_type: str) -> bytes | None:
     """The question's bytes, or None where the name cannot be asked for, which the row then says."""
     try:
-        return dnswire.ask(secrets.randbits(16), hostname, query_type)
+        return dnswire.ask(new_id(), hostname, query_type)
     except ValueError as error:
         current.fail(Failure.INVALID_ARGUMENT, said(error))
         return None
@@ -218,8 +249,13 @@ def _examine(current: Operation, detail: DnsDetail, question: bytes, wire: bytes
     except dnswire.MisbehavingError as error:
         current.fail(Failure.DNS_SERVER_MISBEHAVING, said(error))
         return
-    seen = replace(
-        detail,
+    seen = DnsDetail(
+        hostname=detail.hostname,
+        query_type=detail.query_type,
+        resolver_address=detail.resolver_address,
+        resolver_port=detail.resolver_port,
+        transport=detail.transport,
+        response=detail.response,
         rcode=dns.rcode.to_text(dns.rcode.Rcode(reply.rcode)),
         flags=reply.flags,
         answers=reply.records[:_MOST_RECORDS],
@@ -234,25 +270,14 @@ def _examine(current: Operation, detail: DnsDetail, question: bytes, wire: bytes
 
 def _note_late(listener: Listener, first: Operation) -> None:
     """Every further answer to the same question is a row of its own, `response` counting on."""
-    journal = listener.attempt.journal
+    if not listener.late:
+        return
     plain = replace(cast(DnsDetail, first.detail), rcode=None, flags=(), answers=(), answers_truncated=False)
     for count, (when, wire) in enumerate(listener.late, start=2):
-        later = Operation(listener.attempt, journal.number(), first.started, replace(plain, response=count))
+        number = listener.attempt.journal.number()
+        later = Operation(listener.attempt, number, first.started, replace(plain, response=count))
         _examine(later, cast(DnsDetail, later.detail), listener.question, wire)
-        journal.rows.append(
-            Observation(
-                id=later.id,
-                started=first.started,
-                runtime=when - first.started,
-                attempt=listener.attempt.number,
-                hop=listener.attempt.hop,
-                experiment=listener.attempt.experiment,
-                hop_limit=listener.attempt.hop_limit,
-                failure=later.failure,
-                error=later.error,
-                detail=later.detail,
-            )
-        )
+        later.write(ended=when)
 
 
 async def ask_for_rcode(resolver: Resolver, hostname: str, query_type: str, timeout: float) -> int | None:
@@ -278,10 +303,10 @@ async def ask_for_addresses(resolver: Resolver, hostname: str, timeout: float) -
 async def _ask_alone(resolver: Resolver, hostname: str, query_type: str, timeout: float) -> tuple[bytes, bytes | None]:
     """A question that belongs to no measurement, and the answer to it; None when none came."""
     loop = asyncio.get_running_loop()
-    question = dnswire.ask(secrets.randbits(16), hostname, query_type)
+    question = dnswire.ask(new_id(), hostname, query_type)
     try:
         async with asyncio.timeout(timeout):
-            with _socket(resolver) as sock:
+            with socket_to(resolver.address, resolver.port) as sock:
                 await loop.sock_sendall(sock, question)
                 wire = await loop.sock_recv(sock, _LARGEST)
     except OSError as error:

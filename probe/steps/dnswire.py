@@ -34,6 +34,7 @@ _FLAGS = (("QR", _QR), ("AA", 0x0400), ("TC", _TC), ("RD", _RD), ("RA", 0x0080),
 
 _HEAD = struct.Struct("!HHHHHH")
 _RECORD = struct.Struct("!HHIH")
+_ASKING = _HEAD.pack(0, _RD, 1, 0, 0, 1)[2:]
 _EDNS = b"\0" + _RECORD.pack(_OPT, PAYLOAD, 0, 0)
 
 _LONGEST_LABEL = 63
@@ -63,15 +64,15 @@ class Reply:
     """Of the answer section, those of one name and type together, each once."""
 
 
-def ask(number: int, hostname: str, query_type: str) -> bytes:
-    """The question with the id `number`. Raises ValueError for a name that cannot be asked for."""
+def ask(number: bytes, hostname: str, query_type: str) -> bytes:
+    """The question with the id `number`, two bytes. Raises ValueError for a name that cannot be asked for."""
     name = hostname.removesuffix(".")
     labels = name.encode("ascii").split(b".") if name else []
     if len(name) > _LONGEST_NAME or not all(0 < len(label) <= _LONGEST_LABEL for label in labels):
         raise ValueError(f"{name[:80]!r} is too long for a name, or has an empty or too long label")
     wire = b"".join(bytes((len(label),)) + label for label in labels)
     tail = struct.pack("!HH", _ASKED[query_type], _IN)
-    return _HEAD.pack(number, _RD, 1, 0, 0, 1) + wire + b"\0" + tail + _EDNS
+    return number + _ASKING + wire + b"\0" + tail + _EDNS
 
 
 def is_answer(question: bytes, wire: bytes) -> bool:

@@ -15,6 +15,8 @@ from probe.address import Address, is_global
 from probe.certificate import Roots
 from probe.networks import Networks
 from probe.steps.errors import failure_of
+from probe.steps.lag import Lag
+from probe.steps.outlets import Outlets
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,10 @@ class Network:
     """That address, during a measurement."""
     networks: Networks = field(default_factory=Networks)
     """Whose network an address is in, as far as the user's databases know."""
+    outlets: Outlets = field(default_factory=Outlets)
+    """From where resolvers are asked."""
+    lag: Lag = field(default_factory=Lag)
+    """How late this process is, whose fault no deadline may be."""
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 

@@ -6,13 +6,14 @@ Law: a step records and never judges. A network error becomes the row's failure;
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import TracebackType
 
 from probe.failure import Failure
 from probe.model import Detail, Experiment, HttpDetail, Measurement, Observation
 from probe.steps.errors import NETWORK_ERRORS, failure_of, said
+from probe.steps.lag import Deadline
 from probe.steps.network import Network
 
 
@@ -87,35 +88,60 @@ class Operation:
         return self.attempt.journal.elapsed() - self.started
 
     def fail(self, failure: Failure, error: str | None = None) -> None:
-        """The operation ended without an exception, and yet failed."""
+        """It ended, and this is why it did not succeed."""
         self.failure, self.error = failure, error
 
+    def write(self, ended: float | None = None) -> None:
+        """Writes the row of what ends now, or ended at this time on the measurement's clock."""
+        attempt, journal = self.attempt, self.attempt.journal
+        journal.rows.append(
+            Observation(
+                id=self.id,
+                started=self.started,
+                runtime=(journal.elapsed() if ended is None else ended) - self.started,
+                attempt=attempt.number,
+                hop=attempt.hop,
+                experiment=attempt.experiment,
+                hop_limit=attempt.hop_limit,
+                router=self.router,
+                failure=self.failure,
+                error=self.error,
+                detail=self.detail,
+            )
+        )
 
-@asynccontextmanager
-async def operation(attempt: Attempt, detail: Detail, timeout: float) -> AsyncIterator[Operation]:
-    """Times the block, ends it after `timeout` seconds, and writes its row, whatever became of it.
+
+class operation:  # noqa: N801 - used as a function is
+    """Times the block, ends it after `timeout` seconds and what this process was late by in them, and writes its row,
+    whatever became of it.
 
     A network error inside the block ends it and is swallowed: look at `failure` afterwards.
     """
-    journal = attempt.journal
-    current = Operation(attempt, journal.number(), journal.elapsed(), detail)
-    try:
-        async with asyncio.timeout(timeout):
-            yield current
-    except NETWORK_ERRORS as error:
-        current.fail(failure_of(error), said(error))
-    journal.rows.append(
-        Observation(
-            id=current.id,
-            started=current.started,
-            runtime=journal.elapsed() - current.started,
-            attempt=attempt.number,
-            hop=attempt.hop,
-            experiment=attempt.experiment,
-            hop_limit=attempt.hop_limit,
-            router=current.router,
-            failure=current.failure,
-            error=current.error,
-            detail=current.detail,
-        )
-    )
+
+    __slots__ = ("_current", "_deadline", "_scope", "_timeout")
+
+    def __init__(self, attempt: Attempt, detail: Detail, timeout: float) -> None:
+        journal = attempt.journal
+        self._current = Operation(attempt, journal.number(), journal.elapsed(), detail)
+        self._timeout = timeout
+        self._scope = asyncio.timeout(None)
+
+    async def __aenter__(self) -> Operation:
+        await self._scope.__aenter__()
+        self._deadline = Deadline(self._current.attempt.network.lag, self._scope, self._timeout)
+        return self._current
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._deadline.close()
+        try:
+            await self._scope.__aexit__(kind, error, trace)
+        except TimeoutError as passed:
+            error = passed
+        if error is not None:
+            if not isinstance(error, NETWORK_ERRORS):
+                return False
+            self._current.fail(failure_of(error), said(error))
+        self._current.write()
+        return True

@@ -47,7 +47,7 @@ class Filter:
 # One row a measurement: its own columns, and those of what it points at under other names.
 _MEASUREMENT = """
     SELECT measurement.id, measurement.target_id, measurement.vantage_id, measurement.started_at,
-           measurement.runtime, {run_id} AS run_id,
+           measurement.runtime, measurement.lag, {run_id} AS run_id,
            target.scheme, target.host, target.port, target.path, target.speaks, target.service, target.role,
            target.certainty, target.retired, target.roots,
            vantage.name, vantage.country, vantage.asn, vantage.network
@@ -258,6 +258,7 @@ def _measurement(
         vantage=rows.vantage_from_row(row),
         started_at=parse_time(row["started_at"]),
         runtime=row["runtime"],
+        lag=row["lag"],
         observations=observed,
         bodies=_bodies(connection, observed) if with_bodies else {},
         certificates=_certificates(connection, observed) if with_bodies else {},

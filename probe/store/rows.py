@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from probe.form import dumps, observation_from_json, observation_json, parse_time, time_text
+from probe.form import dumps, observation_from_json, parse_time, time_text
 from probe.model import (
     Certainty,
     Confidence,
@@ -37,6 +37,11 @@ from probe.store.schema import DETAIL_COLUMNS, OBSERVATION_COLUMNS
 from probe.storefront import AppStore, Listing, Question, Said, StoreCheck
 
 Row = Mapping[str, Any] | sqlite3.Row
+
+_DETAILS: Mapping[StepName, tuple[tuple[str, type], ...]] = {
+    step: tuple((column, DETAIL_COLUMNS[column]) for column in detail_columns(step)) for step in StepName
+}
+"""The columns of a step's own, and what is in them."""
 
 
 def vantage_row(vantage: Vantage) -> dict[str, Any]:
@@ -123,20 +128,35 @@ def measurement_row(measurement: Measurement, target_id: int, vantage_id: int) -
         "vantage_id": vantage_id,
         "started_at": time_text(measurement.started_at),
         "runtime": measurement.runtime,
+        "lag": measurement.lag,
     }
+
+
+def comparison_row(measurement_id: str, number: int, control_measurement_id: str) -> dict[str, Any]:
+    """Which measurement of a control stands beside one of ours."""
+    return {"measurement_id": measurement_id, "number": number, "control_measurement_id": control_measurement_id}
 
 
 def observation_row(measurement_id: str, observation: Observation) -> dict[str, Any]:
-    """The JSON form with its lists as text, and its times as exact as they were measured."""
+    """The JSON form with its lists as text, and its times as exact as they were measured; always in one order."""
+    detail, step = observation.detail, observation.step
     row: dict[str, Any] = dict.fromkeys(OBSERVATION_COLUMNS)
-    for column, value in observation_json(observation).items():
-        row[column] = dumps(value) if DETAIL_COLUMNS.get(column) is tuple else value
-    return {
-        **row,
-        "measurement_id": measurement_id,
-        "started": observation.started,
-        "runtime": observation.runtime,
-    }
+    for column, kind in _DETAILS[step]:
+        value = getattr(detail, column)
+        row[column] = dumps(value) if kind is tuple else value
+    row["measurement_id"] = measurement_id
+    row["id"] = observation.id
+    row["step"] = step.value
+    row["started"] = observation.started
+    row["runtime"] = observation.runtime
+    row["attempt"] = observation.attempt
+    row["hop"] = observation.hop
+    row["experiment"] = observation.experiment.value if observation.experiment else None
+    row["hop_limit"] = observation.hop_limit
+    row["router"] = observation.router
+    row["failure"] = observation.failure.value if observation.failure else None
+    row["error"] = observation.error
+    return row
 
 
 def observation_from_row(row: Row) -> Observation:

@@ -83,8 +83,9 @@ def _measurement(*, of_a_run: bool) -> Table:
             "vantage_id": int,
             "started_at": str,
             "runtime": float,
+            "lag": float,
         },
-        nullable=tuple(run),
+        nullable=(*run, "lag"),
         foreign_keys=(*run_key, ("target_id", "target", "id"), ("vantage_id", "vantage", "id")),
         indexes=(*((column,) for column in run), ("target_id",), ("vantage_id",), ("started_at",)),
     )

@@ -6,10 +6,9 @@ replaced by a later one of the same rules. One writer at a time, in this process
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +18,11 @@ from typing import Any, Self
 from sqlite_utils import Database
 
 from probe.form import time_text
-from probe.model import Host, Measurement, Result, Run, Target, Vantage, Verdict
+from probe.model import Host, Measurement, Result, Run, Target, Verdict
 from probe.register import Entry, Keys, Register
 from probe.service import ServiceVerdict
 from probe.store import care, health, queries, rows
+from probe.store.adding import Adding, id_of, insert
 from probe.store.care import Pruned, Stats
 from probe.store.datasets import Dataset
 from probe.store.health import Unreached
@@ -32,7 +32,6 @@ from probe.store.opening import open_database, reading, schema_of
 from probe.store.problem import StoreError, refuse, told_plainly
 from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
-from probe.store.schema import TABLES, unique_key
 from probe.storefront import StoreCheck
 
 
@@ -75,7 +74,7 @@ class Store:
     def begin_run(self, run: Run) -> None:
         """Records that a run has begun. Its measurements can be added from now on."""
         with self._writing() as db:
-            _insert(db, "run", rows.run_row(run, _id_of(db, "vantage", rows.vantage_row(run.vantage))))
+            insert(db, "run", rows.run_row(run, id_of(db, "vantage", rows.vantage_row(run.vantage))))
 
     def take_over_run(self, run: Run, process: str) -> bool:
         """Records that another process goes on with a run; False when somebody else was faster."""
@@ -102,22 +101,16 @@ class Store:
         """
         bodies = self._compress_new(_measurements(results))
         with self._writing() as db:
-            ids = _Ids(db)
-            db.table("body").insert_all(bodies, ignore=True)
+            adding = Adding(db)
+            for body in bodies:
+                adding.later("body", body, unless_there=True)
             for result in results:
-                _add_measurement(db, ids, "measurement", result.measurement)
+                adding.measurement("measurement", result.measurement)
                 for number, control in enumerate(result.controls, start=1):
-                    _add_control(db, ids, control)
-                    _insert(
-                        db,
-                        "comparison",
-                        {
-                            "measurement_id": result.measurement.id,
-                            "number": number,
-                            "control_measurement_id": control.id,
-                        },
-                    )
-            _add_verdicts(db, [result.verdict for result in results])
+                    adding.control(control)
+                    adding.later("comparison", rows.comparison_row(result.measurement.id, number, control.id))
+            adding.verdicts(result.verdict for result in results)
+            adding.finish()
             if results:
                 care.note_older(db, min(result.measurement.started_at for result in results))
 
@@ -126,11 +119,13 @@ class Store:
         asked = [question.measurement for question in check.questions]
         bodies = self._compress_new(asked)
         with self._writing() as db:
-            ids = _Ids(db)
-            db.table("body").insert_all(bodies, ignore=True)
+            adding = Adding(db)
+            for body in bodies:
+                adding.later("body", body, unless_there=True)
             for measurement in asked:
-                _add_measurement(db, ids, "store_measurement", measurement)
-            number = _insert(db, "listing", rows.listing_row(check, time_text(datetime.now(UTC)))).lastrowid
+                adding.measurement("store_measurement", measurement)
+            adding.finish()
+            number = insert(db, "listing", rows.listing_row(check, time_text(datetime.now(UTC)))).lastrowid
             assert number is not None, "an insert that did not raise has a row"
             db.table("listing_question").insert_all(rows.question_rows(check, number))
 
@@ -148,7 +143,9 @@ class Store:
                 old = "SELECT id FROM verdict WHERE measurement_id = ? AND rules_version = ?"
                 db.conn.execute(f"DELETE FROM reason WHERE verdict_id IN ({old})", same)  # noqa: S608 - a literal
                 db.conn.execute("DELETE FROM verdict WHERE measurement_id = ? AND rules_version = ?", same)
-            _add_verdicts(db, verdicts)
+            adding = Adding(db)
+            adding.verdicts(verdicts)
+            adding.finish()
 
     def add_service_verdicts(self, verdicts: Sequence[ServiceVerdict]) -> None:
         """Records what was concluded of whole services, each in the place of one by the same rules in the same run.
@@ -162,7 +159,7 @@ class Store:
                 vantage = db.conn.execute("SELECT vantage_id FROM run WHERE id = ?", (verdict.run_id,)).fetchone()
                 if vantage is None:
                     raise refuse(self.path, f"there is no run {verdict.run_id}", "see `probe results`")
-                _insert(db, "service_verdict", {**rows.service_verdict_row(verdict, made_at), "vantage_id": vantage[0]})
+                insert(db, "service_verdict", {**rows.service_verdict_row(verdict, made_at), "vantage_id": vantage[0]})
 
     def results(self, wanted: Filter, *, with_bodies: bool = False) -> Iterator[Result]:
         """The measurements that `wanted` names with their newest verdicts, oldest first, one at a time, as they were
@@ -291,76 +288,7 @@ class Store:
         ]
 
 
-class _Ids:
-    """Numbers of vantage points and targets, looked up once a transaction."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._known: dict[Target | Vantage, int] = {}
-
-    def of(self, thing: Target | Vantage) -> int:
-        if thing not in self._known:
-            if isinstance(thing, Target):
-                self._known[thing] = _id_of(self._db, "target", rows.target_row(thing))
-            else:
-                self._known[thing] = _id_of(self._db, "vantage", rows.vantage_row(thing))
-        return self._known[thing]
-
-
 def _measurements(results: Iterable[Result]) -> Iterator[Measurement]:
     for result in results:
         yield result.measurement
         yield from result.controls
-
-
-def _add_measurement(db: Database, ids: _Ids, table: str, measurement: Measurement) -> None:
-    """One of ours: of a target, or of a question to an app store."""
-    row = rows.measurement_row(measurement, ids.of(measurement.target), ids.of(measurement.vantage))
-    _insert(db, table, {**row, "run_id": measurement.run_id})
-    _add_observed(db, table.replace("measurement", "observation"), measurement)
-
-
-def _add_control(db: Database, ids: _Ids, control: Measurement) -> None:
-    """A control that answers many of our measurements from one of its own sends the same rows each time."""
-    row = rows.measurement_row(control, ids.of(control.target), ids.of(control.vantage))
-    if _insert(db, "control_measurement", row, unless_there=True).rowcount:
-        _add_observed(db, "control_observation", control)
-
-
-def _add_observed(db: Database, table: str, measurement: Measurement) -> None:
-    observed = [rows.observation_row(measurement.id, observation) for observation in measurement.observations]
-    db.table(table).insert_all(observed)
-    certificates = [{"sha256": sha256, "der": der} for sha256, der in measurement.certificates.items()]
-    db.table("certificate").insert_all(certificates, ignore=True)
-
-
-def _add_verdicts(db: Database, verdicts: Iterable[Verdict]) -> None:
-    made_at = time_text(datetime.now(UTC))
-    reasons: list[dict[str, Any]] = []
-    for verdict in verdicts:
-        verdict_id = _insert(db, "verdict", rows.verdict_row(verdict, made_at)).lastrowid
-        assert verdict_id is not None, "an insert that did not raise has a row"
-        reasons += [rows.reason_row(verdict_id, number, each) for number, each in enumerate(verdict.reasons, start=1)]
-    db.table("reason").insert_all(reasons)
-
-
-def _insert(db: Database, table: str, row: Mapping[str, Any], *, unless_there: bool = False) -> sqlite3.Cursor:
-    conflict = " ON CONFLICT (id) DO NOTHING" if unless_there else ""
-    marks = ", ".join("?" * len(row))
-    sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}){conflict}"  # noqa: S608 - names of our own
-    return db.conn.execute(sql, tuple(row.values()))
-
-
-def _id_of(db: Database, table: str, row: Mapping[str, Any]) -> int:
-    """The number of the row that is the same in all unique columns, inserted where there is none."""
-    columns = TABLES[table].unique
-    same = " AND ".join(
-        f"{key} = {key.replace(column, '?')}" for key, column in zip(unique_key(TABLES[table]), columns, strict=True)
-    )
-    sql = f"SELECT id FROM {table} WHERE {same}"  # noqa: S608 - names of our own
-    found = db.conn.execute(sql, tuple(row[column] for column in columns)).fetchone()
-    if found is not None:
-        return int(found[0])
-    number = _insert(db, table, row).lastrowid
-    assert number is not None, "an insert that did not raise has a row"
-    return number

@@ -11,6 +11,7 @@ import pytest
 
 from probe.control.cache import Answer, Measurements, Unmeasured
 from probe.control.merging import merged
+from probe.failure import Failure
 from probe.identity import new_id
 from probe.model import Measurement, Observation, Scheme, Target, TcpDetail, Vantage
 from probe.steps.errors import HostExhaustedError
@@ -26,9 +27,18 @@ def named(host: str) -> Target:
 class Ground:
     """Counts measurements; the clock stands still until it is set."""
 
-    def __init__(self, *, error: Exception | None = None, ttl: float = 300, kept: int = 100, running: int = 10) -> None:
+    def __init__(
+        self,
+        *,
+        error: Exception | None = None,
+        failure: Failure | None = None,
+        ttl: float = 300,
+        kept: int = 100,
+        running: int = 10,
+    ) -> None:
         self.now = 0.0
         self.error = error
+        self.failure = failure
         self.begun: list[str] = []
         """The host, and the address where it is an additional one."""
         self.at_once = self.most_at_once = 0
@@ -60,7 +70,13 @@ class Ground:
             started_at=datetime(2026, 11, 24, tzinfo=UTC),
             runtime=0.1,
             observations=(
-                Observation(id=1, started=0, runtime=0.1, detail=TcpDetail(address=address or OWN, port=443)),
+                Observation(
+                    id=1,
+                    started=0,
+                    runtime=0.1,
+                    failure=self.failure,
+                    detail=TcpDetail(address=address or OWN, port=443),
+                ),
             ),
             bodies={"x": b"large"},
             certificates={"y": b"large"},
@@ -211,6 +227,20 @@ def test_what_is_put_together_counts_from_its_own_beginning() -> None:
 def test_fresh_for_so_long_and_no_longer(later: float, begun: int) -> None:
     async def body() -> None:
         ground = Ground()
+        ground.gate.set()
+        async with ground.cache.running():
+            await ground.ask("a")
+            ground.now = later
+            await ground.ask("a")
+        assert len(ground.begun) == begun
+
+    run(body)
+
+
+@pytest.mark.parametrize(("later", "begun"), [(9.0, 1), (10.0, 2)])
+def test_what_did_not_answer_in_time_is_soon_measured_again(later: float, begun: int) -> None:
+    async def body() -> None:
+        ground = Ground(failure=Failure.GENERIC_TIMEOUT)
         ground.gate.set()
         async with ground.cache.running():
             await ground.ask("a")

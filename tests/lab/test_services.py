@@ -16,7 +16,7 @@ import pytest
 from probe.model import Method, Role, Service, Target
 from probe.targets import load, shipped
 from tests.lab.lab import World
-from tests.lab.people import CONTROL_URL, control, lines, outcomes, probe
+from tests.lab.people import CONTROL_URL, codes, control, lines, outcomes, probe
 from tests.lab.shipped import Country, method, write_lists
 from tests.lab.spec import Spec
 
@@ -69,6 +69,8 @@ class Told:
 
     services: dict[str, dict[str, Any]]
     targets: dict[str, str]
+    unclear: dict[str, list[str]]
+    """Why, of each target whose verdict is `inconclusive`."""
     status: int
 
 
@@ -94,7 +96,9 @@ def measure(lab: None) -> Iterator[Measure]:
             done = probe(world, "run", *options, "--json", *database, timeout=300)
             read = probe(world, "results", "--services", "--json", *database)
             found = {row["service"]: row for row in lines(read)}
-            return Told(services=found, targets=outcomes(lines(done)), status=done.returncode)
+            said = lines(done)
+            unclear = {line["target"]: codes(line) for line in said if line["outcome"] == "inconclusive"}
+            return Told(services=found, targets=outcomes(said), unclear=unclear, status=done.returncode)
 
         yield told
 
@@ -112,7 +116,7 @@ def world_of(country: Country, name: str) -> tuple[Spec, list[str]]:
 @pytest.mark.parametrize("service", LIVE, ids=lambda service: service.id)
 def test_a_live_service_is_ok(measure: Measure, service: Service) -> None:
     told = measure("well")
-    assert {told.targets[target.name] for target in whole(service)} == {"ok"}
+    assert {told.targets[target.name] for target in whole(service)} == {"ok"}, told.unclear
     row = told.services[service.id]
     if not service.all_of:
         assert (row["outcome"], row["text"]) == ("inconclusive", "no endpoint of it is known well enough to decide")
@@ -136,20 +140,21 @@ def test_a_closed_service_is_down(measure: Measure, service: Service) -> None:
 
 @pytest.mark.parametrize(("service", "number"), NEEDED, ids=lambda each: getattr(each, "id", each))
 def test_a_role_is_blocked(measure: Measure, service: Service, number: int) -> None:
-    role, row = service.all_of[number], measure(f"role {number}").services[service.id]
+    told = measure(f"role {number}")
+    role, row = service.all_of[number], told.services[service.id]
     methods = [word for word in Method if word in {method(target) for target in deciding(service, role)}]
-    assert (row["outcome"], row["methods"]) == ("blocked", methods)
+    assert (row["outcome"], row["methods"]) == ("blocked", methods), told.unclear
     # An endpoint that only IPv6 leads to leaves a gap: no IPv6 connection of this run has worked, so none can tell.
     found = {each["role"]: each for each in row["roles"]}
     gap = found[role]["inconclusive"]
-    assert gap <= 1
+    assert gap <= 1, told.unclear
     assert row["confidence"] in (("possible",) if gap else ("likely", "confirmed"))
     assert (found[role]["blocked"], found[role]["ok"]) == (found[role]["targets"] - gap, 0)
     assert {each: found[each]["ok"] - found[each]["targets"] for each in found if each != role} == {
         each: 0 for each in found if each != role
     }
     assert row["text"].split("; ")[0] == headline(service, role, f"blocked ({', '.join(methods)})")
-    assert measure(f"role {number}").status == 3
+    assert told.status == 3
 
 
 def headline(service: Service, role: Role, fate: str) -> str:
@@ -180,11 +185,12 @@ def test_one_endpoint_of_many_is_a_note(measure: Measure, service: Service) -> N
 
 @pytest.mark.parametrize("service", JUDGED, ids=lambda service: service.id)
 def test_a_service_is_blocked_as_a_whole(measure: Measure, service: Service) -> None:
-    row = measure("everything").services[service.id]
-    assert row["outcome"] == "blocked"
+    told = measure("everything")
+    row = told.services[service.id]
+    assert row["outcome"] == "blocked", told.unclear
     assert {role["role"] for role in row["roles"] if role["needed"]} == set(service.all_of)
     for role in row["roles"]:
         if role["needed"]:
-            assert (role["outcome"], role["blocked"], role["ok"]) == ("blocked", role["targets"], 0)
+            assert (role["outcome"], role["blocked"], role["ok"]) == ("blocked", role["targets"], 0), told.unclear
     assert "blocked (dns)" in row["text"]
     assert "work" not in row["text"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from contextlib import suppress
 
 import dns.flags
 import dns.message
@@ -12,6 +14,7 @@ import pytest
 from probe.failure import Failure
 from probe.steps import dns as step
 from probe.steps.network import Resolver
+from probe.steps.outlets import MOST_UNANSWERED
 from probe.steps.step import Attempt
 from tests.steps.servers import Reply, answer, closed_port, resolver, tcp_server
 
@@ -168,3 +171,99 @@ def test_whether_a_resolver_is_there(reply: Reply, rcode: int | None) -> None:
             return await step.ask_for_rcode(Resolver("127.0.0.1", port), ".", "NS", 0.2)
 
     assert asyncio.run(ask()) == rcode
+
+
+class Place:
+    """A UDP port of loopback at which a resolver is, or is not; it answers what it is asked while `answers`."""
+
+    def __init__(self) -> None:
+        self.answers = False
+        self.asked: list[tuple[str, int]] = []
+        """Names, and the port from which each was asked for."""
+        self.heard = asyncio.Event()
+        self.port = 0
+        self.open()
+
+    def open(self) -> None:
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.sock.bind(("127.0.0.1", self.port))
+        self.port = self.sock.getsockname()[1]
+        asyncio.get_running_loop().add_reader(self.sock, self.hear)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.sock)
+        self.sock.close()
+
+    def hear(self) -> None:
+        with suppress(BlockingIOError):
+            while True:
+                wire, (host, port) = self.sock.recvfrom(65_535)
+                question = dns.message.from_wire(wire)
+                name = str(question.question[0].name)
+                self.asked.append((name, port))
+                self.heard.set()
+                if self.answers:
+                    number = name.split(".")[0].removeprefix("n")
+                    self.sock.sendto(answer(question, f"192.0.2.{number}"), (host, port))
+
+
+def test_many_questions_share_sockets_and_are_told_apart(attempt: Attempt) -> None:
+    async def body() -> tuple[list[step.Answer], set[int]]:
+        place, listening = Place(), step.Listening()
+        place.answers = True
+        there = Resolver("127.0.0.1", place.port)
+        names = (f"n{number}.example" for number in range(100))
+        found = await asyncio.gather(*(step.query(attempt, there, name, "A", listening, 5) for name in names))
+        await listening.finish(0)
+        place.close()
+        return found, {port for _, port in place.asked}
+
+    found, ports = asyncio.run(body())
+    assert [each.addresses for each in found] == [(f"192.0.2.{number}",) for number in range(100)]
+    assert len(ports) == 4, "a few dozen to a socket"
+
+
+def test_what_is_reported_of_a_shared_socket_is_nobodys_failure(attempt: Attempt) -> None:
+    """The port is unreachable for a moment, while one question waits and another is sent: both are asked again."""
+
+    async def body() -> tuple[list[step.Answer], list[tuple[str, int]]]:
+        place, listening = Place(), step.Listening()
+        there = Resolver("127.0.0.1", place.port)
+        waiting = asyncio.create_task(step.query(attempt, there, "n1.example", "A", listening, 5))
+        await place.heard.wait()
+        place.close()
+        sent = asyncio.create_task(step.query(attempt, there, "n2.example", "A", listening, 5))
+        await asyncio.sleep(0)
+        place.answers = True
+        place.open()
+        found = [await waiting, await sent]
+        await listening.finish(0)
+        place.close()
+        return found, place.asked
+
+    found, asked = asyncio.run(body())
+    assert [each.addresses for each in found] == [("192.0.2.1",), ("192.0.2.2",)]
+    assert [name for name, _ in asked] == ["n1.example.", "n1.example.", "n2.example."]
+    assert len({port for _, port in asked}) == 3, "the second time each has a socket of its own"
+
+
+def test_a_resolver_is_not_flooded(attempt: Attempt) -> None:
+    """Of more questions than it may have unanswered, the rest wait; for those it never answers, not for long."""
+
+    async def body() -> tuple[int, int]:
+        place, listening = Place(), step.Listening()
+        there = Resolver("127.0.0.1", place.port)
+        count = MOST_UNANSWERED + 20
+        asking = [
+            asyncio.create_task(step.query(attempt, there, f"n{number}.example", "A", listening, 2))
+            for number in range(count)
+        ]
+        await asyncio.sleep(0)  # each has begun
+        place.hear()
+        at_first = len(place.asked)
+        await asyncio.wait(asking)
+        await listening.finish(0)
+        place.close()
+        return at_first, len(place.asked)
+
+    assert asyncio.run(body()) == (MOST_UNANSWERED, MOST_UNANSWERED + 20)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from probe.steps.dnswire import MisbehavingError, Reply, ask, is_answer, read, read_any, read_ordinary
 
-NUMBER = 0x1234
+NUMBER = b"\x12\x34"
 QUESTION = ask(NUMBER, "Www.WeChat.com", "A")
 
 
@@ -29,7 +29,7 @@ def expected(question: bytes, wire: bytes) -> Reply | None:
 
 @pytest.mark.parametrize(("name", "kind"), [("wechat.com", "A"), ("line.me.", "AAAA"), (".", "NS"), ("a" * 63, "A")])
 def test_a_question_is_the_one_that_dnspython_asks(name: str, kind: str) -> None:
-    query = dns.message.make_query(name, kind, id=NUMBER, use_edns=0, payload=1232, flags=dns.flags.RD)
+    query = dns.message.make_query(name, kind, id=int.from_bytes(NUMBER), use_edns=0, payload=1232, flags=dns.flags.RD)
     assert ask(NUMBER, name, kind) == query.to_wire()
 
 

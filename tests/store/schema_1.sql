@@ -95,7 +95,8 @@ CREATE TABLE "control_measurement" (
    "target_id" INTEGER NOT NULL REFERENCES "target"("id"),
    "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
    "started_at" TEXT NOT NULL,
-   "runtime" REAL NOT NULL
+   "runtime" REAL NOT NULL,
+   "lag" REAL
 );
 
 CREATE TABLE "control_observation" (
@@ -205,7 +206,8 @@ CREATE TABLE "measurement" (
    "target_id" INTEGER NOT NULL REFERENCES "target"("id"),
    "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
    "started_at" TEXT NOT NULL,
-   "runtime" REAL NOT NULL
+   "runtime" REAL NOT NULL,
+   "lag" REAL
 );
 
 CREATE TABLE "observation" (
@@ -366,7 +368,8 @@ CREATE TABLE "store_measurement" (
    "target_id" INTEGER NOT NULL REFERENCES "target"("id"),
    "vantage_id" INTEGER NOT NULL REFERENCES "vantage"("id"),
    "started_at" TEXT NOT NULL,
-   "runtime" REAL NOT NULL
+   "runtime" REAL NOT NULL,
+   "lag" REAL
 );
 
 CREATE TABLE "store_observation" (

@@ -24,7 +24,7 @@ from tests.lab.spec import PROVIDER_RESOLVER, Access
 from tests.packaging.machine import Machine, unable
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "volunteers.md").read_text("utf-8")
+VOLUNTEERS, CONTROL_OPERATORS = ROOT / "docs" / "volunteers.md", ROOT / "docs" / "control.md"
 STATE = "/var/lib/private/probe"
 DATABASE = f"{STATE}/probe.sqlite"
 CONFIG = f'control = ["{CONTROL_URL}"]\n[vantage]\nname = "attic"\ncountry = "RU"\n'
@@ -64,19 +64,19 @@ def machine(world: World, package: Path) -> Iterator[Machine]:
         yield made
 
 
-def lines(heading: str) -> list[str]:
-    """The commands of a section of the page."""
-    section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+def lines(heading: str, page: Path = VOLUNTEERS) -> list[str]:
+    """The commands of a section of a page."""
+    section = re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE)
     (text,) = (each for each in section if each.startswith(f"{heading}\n"))
     blocks = re.findall(r"^```\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     rows = [row.partition(" #")[0].strip() for block in blocks for row in block.splitlines()]
-    return [row for row in rows if re.match(r"(sudo|probe|systemctl|rm) ", row) and "--user" not in row]
+    return [row for row in rows if re.match(r"(sudo|probe|systemctl|rm|openssl) ", row) and "--user" not in row]
 
 
-def follow(machine: Machine, heading: str) -> dict[str, Finished]:
+def follow(machine: Machine, heading: str, page: Path = VOLUNTEERS) -> dict[str, Finished]:
     """Does what the section says; every line of it must work."""
     done = {}
-    for line in lines(heading):
+    for line in lines(heading, page):
         done[line] = machine.run(f"cd /root && {apt(line)}", timeout=300)
         assert done[line].returncode in _ACCEPTED.get(line, (0,)), (line, done[line])
     assert done
@@ -230,11 +230,10 @@ def test_it_is_there_after_a_boot_and_an_upgrade(machine: Machine) -> None:
 
 def test_a_control_with_a_token(machine: Machine) -> None:
     """The other unit: a secret that only root can read reaches it."""
-    machine.run("umask 077 && echo 0123456789abcdef0123456789abcdef >/etc/probe/tokens")
-    machine.run("systemctl start probe-control.service")
+    follow(machine, "As a service", CONTROL_OPERATORS)
     code = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/healthz').read().decode())"
     wait_for(f'python3 -c "{code}" | grep \'"status": *"ok"\'', machine)
-    assert machine.run("systemctl stop probe-control.service").returncode == 0
+    assert machine.run("systemctl disable --now probe-control.service").returncode == 0
     assert shown(machine, "probe-control.service", "Result") == ("success",)
 
 

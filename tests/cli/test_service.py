@@ -80,7 +80,7 @@ def test_the_services_are_closed(judge: None, tmp_path: Path) -> None:
 def test_what_is_no_failure_of_the_unit() -> None:
     for user in (False, True):
         text = units(PROGRAM, user=user)["probe.service"]
-        assert "\nSuccessExitStatus=3 4 75 143 SIGTERM\n" in text
+        assert "\nSuccessExitStatus=3 4 75 143\n" in text
         assert f"\nExecStart={PROGRAM} run --scheduled\n" in text
         assert "/usr/bin/probe" not in text
 

@@ -225,7 +225,7 @@ def test_it_is_there_after_a_boot_and_an_upgrade(machine: Machine) -> None:
     machine.run("systemctl start --no-block probe.service")
     assert machine.run("dpkg --install /root/dist/*.deb").returncode == 0
     assert machine.run(asked).stdout.split() == ["active", "enabled"]
-    assert shown(machine, "probe.service", "Result", "ExecMainStatus") == ("success", "143")
+    assert shown(machine, "probe.service", "Result") == ("success",)
 
 
 def test_a_control_with_a_token(machine: Machine) -> None:

@@ -177,6 +177,23 @@ def test_its_results_are_read(machine: Machine) -> None:
     assert count(machine, "run") == before + 1
 
 
+def test_what_an_owner_adds_to_the_unit(machine: Machine) -> None:
+    """Pruning, and figures for Prometheus: as they stand on the page."""
+    dropped = machine.root / "etc" / "systemd" / "system" / "probe.service.d"
+    dropped.mkdir()
+    added = re.findall(r"^```\n(\[Service\]\n.*?)^```", VOLUNTEERS.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert any("PROBE_METRICS" in text for text in added)
+    for number, text in enumerate(added):
+        (dropped / f"{number}.conf").write_text(text)
+    machine.run("mkdir -p /var/lib/prometheus/node-exporter && systemctl daemon-reload")
+    assert ran(machine) == ("success", "3")
+    figures = machine.run("cat /var/lib/prometheus/node-exporter/probe.prom").stdout
+    assert 'probe_service_outcome{service="wechat",outcome="blocked"} 1' in figures
+    if any("db prune" in text for text in added):
+        assert "nothing was removed" in journal(machine, "probe.service")
+    machine.run("rm -r /etc/systemd/system/probe.service.d /var/lib/prometheus && systemctl daemon-reload")
+
+
 def test_a_run_is_stopped_in_the_middle(machine: Machine) -> None:
     before, runs = count(machine), count(machine, "run")
     whole = before // runs

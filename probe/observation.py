@@ -60,6 +60,11 @@ class TcpDetail:
     """The address that was connected to."""
     port: int
     """The port that was connected to."""
+    round_trip: float | None = None
+    """Seconds from the first packet to its answer as the kernel measured them (Linux's TCP_INFO): free of what this
+    process was late by. Absent where nothing answered, or the system does not tell."""
+    resent: int | None = None
+    """How often the kernel sent the first packet again because no answer came. Absent where it does not tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

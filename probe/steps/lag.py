@@ -7,6 +7,7 @@ the machine under it. Nothing here waits for the network, and nothing is decided
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,10 +17,11 @@ TICK = 0.02
 """Seconds between two ticks."""
 _ON_TIME = 0.005
 """Seconds: late by less is not late; timers are no finer."""
-_CALM = 0.02
-"""Seconds: later than that, nothing new is begun."""
-_MOST_PATIENCE = 0.5
-"""Seconds that a new measurement is held back at most."""
+_MOST_BUSY = 0.7
+"""Of the time: a loop that is at work for more of it begins nothing new, or it would soon time itself."""
+_TICKS_LOOKED_AT = 5
+_MOST_PATIENCE = 5
+"""Ticks for which a new measurement is held back at most."""
 _MOST_REMEMBERED = 4_096
 
 
@@ -29,12 +31,15 @@ class Lag:
 
     total: float = 0.0
     """Seconds behind, summed over all ticks: what happened meanwhile may look later by as much as this has grown."""
-    last: float = 0.0
-    """Seconds by which the last tick was late."""
+    busy: float = 0.0
+    """The share of the last tenth of a second, or so, for which the loop was at work. What other processes use is not
+    in it: holding back would not help."""
     _due: float = 0.0
     _handle: asyncio.TimerHandle | None = None
     _late: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_MOST_REMEMBERED))
     """When on the loop's clock a tick was late, and by how much."""
+    _used: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_TICKS_LOOKED_AT))
+    """The loop's clock at the last ticks, and the CPU seconds that its thread had used by then."""
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -45,19 +50,23 @@ class Lag:
         finally:
             if self._handle is not None:
                 self._handle.cancel()
-            self._handle, self.last = None, 0.0
+            self._handle, self.busy = None, 0.0
+            self._used.clear()
 
     def _wind(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due = loop.time() + TICK
         self._handle = loop.call_at(self._due, self._tick, loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
+        now, used = loop.time(), time.thread_time()
         late = now - self._due
-        self.last = late if late > _ON_TIME else 0.0
-        if self.last:
-            self.total += self.last
-            self._late.append((now, self.last))
+        if late > _ON_TIME:
+            self.total += late
+            self._late.append((now, late))
+        if self._used:
+            since, before = self._used[0]
+            self.busy = (used - before) / (now - since)
+        self._used.append((now, used))
         self._wind(loop)
 
     def worst(self, seconds: float) -> float:
@@ -69,8 +78,8 @@ class Lag:
 
     async def calm(self) -> None:
         """Waits, for a moment at most, until this process keeps up: for whoever is about to give it more to do."""
-        for _ in range(round(_MOST_PATIENCE / TICK)):
-            if self.last <= _CALM:
+        for _ in range(_MOST_PATIENCE):
+            if self.busy <= _MOST_BUSY:
                 return
             await asyncio.sleep(TICK)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
+import sys
 from collections.abc import Callable
 
 from probe.address import parse
@@ -11,6 +13,10 @@ from probe.model import TcpDetail
 from probe.steps import hop_limit
 from probe.steps.step import Attempt, operation
 from probe.steps.stream import Stream
+
+_TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
+_INFO = struct.Struct("68xI28xI")
+"""Of `struct tcp_info` (linux/tcp.h) the fields tcpi_rtt, in microseconds, and tcpi_total_retrans."""
 
 
 async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
@@ -30,6 +36,7 @@ async def connect(attempt: Attempt, address: str, port: int) -> Stream | None:
                 hop_limit.impose(sock, attempt.hop_limit)
             stream = await _connected(sock, address, port, network.clock)
         finally:
+            current.detail = _as_the_kernel_saw_it(sock, address, port, answered=stream is not None)
             if stream is None:
                 if attempt.hop_limit is not None:
                     current.router = hop_limit.reported(sock, attempt.hop_limit).router
@@ -45,6 +52,16 @@ async def open_stream(address: str, port: int, clock: Callable[[], float]) -> St
     except BaseException:
         sock.close()
         raise
+
+
+def _as_the_kernel_saw_it(sock: socket.socket, address: str, port: int, *, answered: bool) -> TcpDetail:
+    told = _INFO.unpack(sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO.size)) if _TCP_INFO is not None else None
+    if told is None:
+        return TcpDetail(address=address, port=port)
+    round_trip, resent = told
+    return TcpDetail(
+        address=address, port=port, round_trip=round_trip / 1e6 if answered and round_trip else None, resent=resent
+    )
 
 
 def _socket(address: str) -> socket.socket:

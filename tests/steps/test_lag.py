@@ -113,17 +113,29 @@ def test_the_worst_is_remembered_for_as_long_as_is_asked() -> None:
     assert of_late < worst
 
 
-def test_nothing_new_is_begun_while_it_does_not_keep_up() -> None:
+def test_a_loop_at_work_is_told_from_one_that_waits() -> None:
     lag = Lag()
 
     async def body() -> tuple[float, float]:
         async with lag.watched():
-            time.sleep(0.2)  # noqa: ASYNC251 - this is the hold-up
-            await asyncio.sleep(0.005)
-            before = lag.last
-            await lag.calm()
-            return before, lag.last
+            until = time.thread_time() + 0.5
+            while time.thread_time() < until:  # noqa: ASYNC110 - it is to be at work
+                await asyncio.sleep(0)
+            at_work = lag.busy
+            await asyncio.sleep(0.3)
+            return at_work, lag.busy
 
-    before, after = asyncio.run(body())
-    assert before > 0.1
-    assert after < before
+    at_work, waiting = asyncio.run(body())
+    assert waiting < at_work <= 1.01
+
+
+def test_nothing_new_is_begun_while_it_is_at_work_all_the_time() -> None:
+    lag = Lag()
+
+    async def body() -> float:
+        async with lag.watched():
+            lag.busy = 1.0  # until the next tick finds otherwise
+            await lag.calm()
+            return lag.busy
+
+    assert asyncio.run(body()) < 1.0

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
 from probe.address import parse
 from probe.failure import Failure
+from probe.model import TcpDetail
 from probe.steps import tcp
-from probe.steps.network import allow_global
+from probe.steps.network import Timeouts, allow_global
 from probe.steps.step import Attempt
 from tests.steps.servers import closed_port, tcp_server
 
@@ -30,6 +33,26 @@ def test_open_port(attempt: Attempt) -> None:
     assert asyncio.run(go())
     (row,) = attempt.journal.observations()
     assert (row.failure, row.detail.address, row.step) == (None, "127.0.0.1", "tcp")
+    assert isinstance(row.detail, TcpDetail)
+    assert row.detail.round_trip is not None
+    assert (0 < row.detail.round_trip <= row.runtime, row.detail.resent) == (True, 0)
+
+
+def test_a_packet_that_is_not_answered_is_sent_again(attempt_with: Callable[..., Attempt]) -> None:
+    """Where the queue of a listener is full, the kernel drops what comes."""
+    attempt = attempt_with(timeouts=Timeouts(tcp=1.6))
+    with socket.socket() as listener, ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(2):
+            sock = waiting.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        assert asyncio.run(tcp.connect(attempt, "127.0.0.1", port)) is None
+    (row,) = attempt.journal.observations()
+    assert row.failure is Failure.GENERIC_TIMEOUT
+    assert row.detail == TcpDetail(address="127.0.0.1", port=port, resent=1)
 
 
 def test_closed_port(attempt: Attempt) -> None:

@@ -19,7 +19,7 @@ STATUSES = {
     "3": "at least one target is blocked",
     "4": "none is blocked, at least one is not ok; of doctor: something is in the way",
     "5": "bad configuration, target list or database; for a scheduled run also: no consent",
-    "75": "this machine has no network, or for a scheduled run none but a VPN",
+    "75": "this machine has no network, or for a scheduled run none that it may use (VPN, metered line)",
     "130": "stopped by SIGINT; what was measured is saved",
     "143": "stopped by SIGTERM; what was measured is saved",
 }

@@ -29,7 +29,7 @@ CONTACTED  A run asks for {targets} pages and ports of messaging services, at {h
 RECORDED   What was answered, or how it failed, and when: names, addresses, certificates, pages,
            and the name, country and network that you gave this place. The file is
            {database}
-UPLOADED   Nothing. No result leaves this machine unless you send it yourself.
+UPLOADED   {upload}
 NOTICED BY Your provider and whoever watches your line sees which services are asked for, and at what
            times. The services see your address. Where messaging services are blocked, asking for many
            of them at once may draw attention to you, and may be against the law. Somebody who
@@ -38,6 +38,11 @@ NOTICED BY Your provider and whoever watches your line sees which services are a
 """
 _CONTROLS = "Control vantage points learn which ones you ask for:\n           {urls}."
 _NO_CONTROLS = "No control is set."
+_NO_UPLOAD = "Nothing. No result leaves this machine unless you send it yourself."
+_UPLOAD = """To {url}
+           after each scheduled run: what `probe run` has recorded, now and before, without the pages.
+           Addresses and names of this machine and of its network are replaced, and a key made here
+           signs it. Who keeps that collector sees your address, and may publish the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class Contacts:
     other_name: str
     """Asked for beside a service's own name, to find out whether the name is what is blocked."""
     database: Path
+    upload: str | None = None
+    """The URL of the collector; absent where nothing is uploaded."""
 
 
 class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +67,8 @@ class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     agreed_at: datetime
     software: str
     """Name and version of the program that showed it."""
+    upload: str | None = None
+    """Where results go, as the text said; absent where it said nowhere."""
 
 
 class ConsentError(Exception):
@@ -75,11 +84,12 @@ def text(contacts: Contacts) -> str:
         other_name=contacts.other_name,
         controls=_CONTROLS.format(urls=urls) if contacts.controls else _NO_CONTROLS,
         database=contacts.database,
+        upload=_UPLOAD.format(url=contacts.upload) if contacts.upload else _NO_UPLOAD,
     )
 
 
-def agreement(folder: Path) -> Agreement:
-    """The agreement to today's text. Raises ConsentError, saying why, where there is none."""
+def agreement(folder: Path, upload: str | None = None) -> Agreement:
+    """The agreement to today's text, with this URL in it. Raises ConsentError, saying why, where there is none."""
     path = folder / FILE_NAME
     try:
         with path.open("rb") as file:
@@ -94,10 +104,16 @@ def agreement(folder: Path) -> Agreement:
         raise ConsentError(
             f"what was agreed to is version {found.version} of the text, and this is version {CONSENT_VERSION}"
         )
+    if found.upload != upload:
+        raise ConsentError(f"what was agreed to is {_uploads(found.upload)}, and the settings say {_uploads(upload)}")
     return found
 
 
-def agree(folder: Path, software: str, now: datetime) -> Path:
+def _uploads(url: str | None) -> str:
+    return f"to upload to {url}" if url is not None else "to upload nothing"
+
+
+def agree(folder: Path, software: str, now: datetime, upload: str | None = None) -> Path:
     """Records the agreement to today's text, in one step. Returns its file; raises OSError.
 
     Root may do this in a folder of the service's own, so that nothing that stands there is followed or written into,
@@ -105,11 +121,11 @@ def agree(folder: Path, software: str, now: datetime) -> Path:
     """
     path = folder / FILE_NAME
     folder.mkdir(parents=True, exist_ok=True)
-    written = msgspec.json.encode(Agreement(version=CONSENT_VERSION, agreed_at=now, software=software)) + b"\n"
+    written = msgspec.json.encode(Agreement(version=CONSENT_VERSION, agreed_at=now, software=software, upload=upload))
     descriptor, name = tempfile.mkstemp(prefix=".consent-", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(written)
+            file.write(written + b"\n")
             os.fchmod(file.fileno(), 0o644)  # the service, whose user is another one, must read what root wrote
             file.flush()
             os.fsync(file.fileno())

@@ -26,6 +26,8 @@ class Host:
     """Whether any IPv6 connection was made; false where none was, though IPv4 reached the same hosts."""
     vpn: str | None = None
     """The kind of tunnel (`wireguard`, `tun`, …) that the way to the Internet leads into; absent where none is seen."""
+    metered: str | None = None
+    """Over what that way leads, where it is paid for by the byte; absent where it is not, or nobody knows."""
     resolvers: tuple[str, ...] = ()
     """The resolvers asked, as `address:port`."""
     resolver_rewrites_nxdomain: bool | None = None

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from asyncio_throttle.throttler import Throttler
 
 from probe.address import Address
+from probe.budget import Meter
 from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
 from probe.classify import Fingerprints, Ground
@@ -63,8 +64,13 @@ class Runner:
     """Is given each result at once, and once more where its verdict was not settled then."""
     locate: bool = False
     """Whether to find out where on the path a block sits."""
+    meter: Meter | None = None
+    """What may still be used of the day's budget: once that is nothing, no measurement is begun. None: no limit."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by anybody: nothing new is begun, and what is under way is given up."""
+    _under_way: int = 0
+    _ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """One of those under way has ended."""
     _hosts: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     _settling: Settling = field(init=False)
 
@@ -73,7 +79,7 @@ class Runner:
         self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
     async def run(self, tasks: Sequence[Task]) -> bool:
-        """Measures every task, and returns True; False when it was stopped before the end."""
+        """Measures every task, and returns True; False when it was stopped, or the budget used up, before the end."""
         try:
             async with self.network.lag.watched():
                 finished = await unless(self.stop, self._measure_all(tasks)) or False
@@ -89,10 +95,22 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             for task in tasks:
                 await places.acquire()
+                if not await self._affords_another():
+                    return False
                 if throttler is not None:
                     await throttler.acquire()  # type: ignore[no-untyped-call]  # it ships no types
                 await self.network.lag.calm()
+                self._under_way += 1
                 group.create_task(self._in_its_place(task, places))
+        return True
+
+    async def _affords_another(self) -> bool:
+        """Whether the budget allows for another measurement, once it is known what those under way take."""
+        while self.meter is not None and not self.meter.admits(self._under_way):
+            if not self._under_way:
+                return False
+            self._ended.clear()
+            await self._ended.wait()
         return True
 
     async def _in_its_place(self, task: Task, places: asyncio.Semaphore) -> None:
@@ -104,6 +122,8 @@ class Runner:
             async with self._hosts.setdefault(task.target.host, asyncio.Semaphore(self.pace.per_host)):
                 await self._measure_one(task.target)
         finally:
+            self._under_way -= 1
+            self._ended.set()
             places.release()
 
     async def _measure_one(self, target: Target) -> None:
@@ -119,6 +139,8 @@ class Runner:
         if self.locate and self._settling.may_be_blocked(here, controls):
             found = here
             here = await _patiently(lambda: locate(found, controls, self.ground.host, self.network))
+        if self.meter is not None:
+            self.meter.spend(here, len(controls))
         await self._settling.add(here, controls)
 
     async def _measure_here(self, target: Target) -> Measurement:

@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-SYSTEM_UNITS = ("probe.timer", "probe.service", "probe-control.service", "probe-failure@.service")
+SYSTEM_UNITS = (
+    "probe.timer",
+    "probe.service",
+    "probe-control.service",
+    "probe-collect.service",
+    "probe-failure@.service",
+)
 USER_UNITS = ("probe.timer", "user/probe.service")
 """For a user's own service manager, which cannot close as much."""
 _WRITTEN_FOR = "/usr/bin/probe"

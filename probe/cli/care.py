@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,12 +32,16 @@ _LONGEST = 36_500  # days
 def stats(json: options.Json = False, db: options.Database = None, config: options.ConfigFile = None) -> int:
     """How large the database is, and what is in it."""
     from probe.cli.records import open_database
+    from probe.cli.settings import load_config, upload_url
+    from probe.cli.uploading import waiting
     from probe.form import dumps
 
+    uploads = upload_url(load_config(config).config) is not None
     with open_database(db, config) as store:
         found, path = store.stats(), store.path
+        waits = waiting(store) if uploads else None
     if json:
-        print(dumps(_stats_json(path, found)))
+        print(dumps({**_stats_json(path, found), "upload": asdict(waits) if waits else None}))
         return Status.OK
     log = f", and {_size(found.log)} in its log" if found.log else ""
     print(f"{path}: {_size(found.file)}{log}, of which {_size(found.free)} free; schema {found.schema}")
@@ -44,6 +49,8 @@ def stats(json: options.Json = False, db: options.Database = None, config: optio
         f"measurements from {_day(found.oldest)} to {_day(found.newest)}; exported until {_day(found.exported_until)}"
     )
     print(f"bodies: {found.rows['body']}, {_size(found.body_bytes)} ({_size(found.body_bytes_unpacked)} unpacked)")
+    if waits is not None:
+        print(f"upload: {waits}")
     for table, rows in found.rows.items():
         print(f"{rows:>12}  {table}")
     return Status.OK

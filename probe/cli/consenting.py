@@ -39,15 +39,16 @@ def consent(
         raise Refusal("--agree --withdraw: one or the other", Status.USAGE)
     folder = consent_folder(system=system)
     contacts = _contacts(load_config(config).config, control or [], db, system=system)
+    upload = contacts.upload
     if withdraw:
         _take_back(folder)
     elif not json:
         print(text(contacts))
         agree = agree or _says_yes()
     if agree:
-        _record(folder)
+        _record(folder, upload)
     try:
-        found, why = agreement(folder), None
+        found, why = agreement(folder, upload), None
     except ConsentError as error:
         found, why = None, str(error)
     if json:
@@ -59,23 +60,23 @@ def consent(
     return Status.OK
 
 
-def require_consent() -> None:
-    """Raises Refusal where nobody has agreed to scheduled runs."""
-    from probe.cli.settings import consent_folder
+def require_consent(config: Config, what: str = "a scheduled run needs consent") -> None:
+    """Raises Refusal where nobody has agreed to scheduled runs as the settings have them."""
+    from probe.cli.settings import consent_folder, upload_url
     from probe.consent import ConsentError, agreement
 
     folder = consent_folder()
     try:
-        agreement(folder)
+        agreement(folder, upload_url(config))
     except ConsentError as error:
         verb = "sudo probe consent --system" if folder in _OF_THE_SYSTEM else "probe consent"
-        text = f"a scheduled run needs consent, and {error}: read `{verb}`, then agree with `{verb} --agree`"
+        text = f"{what}, and {error}: read `{verb}`, then agree with `{verb} --agree`"
         raise Refusal(text, Status.CONFIGURATION) from None
 
 
 def _contacts(config: Config, control: list[str], db: Path | None, *, system: bool) -> Contacts:
     from probe.checks.follow_up import OTHER_NAME
-    from probe.cli.settings import SYSTEM_STATE, controls, database
+    from probe.cli.settings import SYSTEM_STATE, controls, database, upload_url
     from probe.cli.sources import sources
     from probe.consent import Contacts
 
@@ -87,6 +88,7 @@ def _contacts(config: Config, control: list[str], db: Path | None, *, system: bo
         controls=controls(control, config),
         other_name=OTHER_NAME,
         database=SYSTEM_STATE / "probe.sqlite" if system and not named else database(db, config),
+        upload=upload_url(config),
     )
 
 
@@ -97,12 +99,12 @@ def _says_yes() -> bool:
     return input("Do you agree? Type yes, or anything else for no: ").strip().casefold() == "yes"
 
 
-def _record(folder: Path) -> None:
+def _record(folder: Path, upload: str | None) -> None:
     from probe import __version__
     from probe.consent import agree
 
     try:
-        agree(folder, f"probe {__version__}", datetime.now(UTC))
+        agree(folder, f"probe {__version__}", datetime.now(UTC), upload)
     except OSError as error:
         raise Refusal(f"{folder}: the agreement cannot be recorded: {error.strerror}", Status.CONFIGURATION) from None
 
@@ -130,6 +132,7 @@ def _print_json(contacts: Contacts, folder: Path, found: Agreement | None, why: 
         "hosts": contacts.hosts,
         "controls": list(contacts.controls),
         "database": str(contacts.database),
+        "upload": contacts.upload,
         "text": text(contacts),
     }
     print(dumps(told))

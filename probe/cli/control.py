@@ -63,7 +63,7 @@ def serve(
     from probe.steps.host import public_roots, system_roots
     from probe.steps.network import Network, Timeouts
 
-    host, port = _address("--listen", listen)
+    host, port = address_of("--listen", listen)
     settings = load_config(config).config
     seconds = timeout or settings.timeout
     try:
@@ -96,7 +96,7 @@ def serve(
         try:
             asyncio.run(serving.serve(made, host, port, listening=lambda url: say(f"listening on {url}")))
         except OSError as error:
-            raise _cannot_listen("--listen", listen, error) from None
+            raise cannot_listen("--listen", listen, error) from None
     return Status.OK
 
 
@@ -105,21 +105,23 @@ def _neutral(stack: ExitStack, flag: str, text: str | None) -> NeutralPort | Non
 
     if text is None:
         return None
-    host, port = _address(flag, text)
+    host, port = address_of(flag, text)
     try:
         ground = NeutralPort.open(host, port, secure=flag == "--neutral-tls")
     except OSError as error:
-        raise _cannot_listen(flag, text, error) from None
+        raise cannot_listen(flag, text, error) from None
     stack.callback(ground.sock.close)
     say(f"neutral ground on {ground.url}")
     return ground
 
 
-def _cannot_listen(flag: str, text: str, error: OSError) -> Refusal:
+def cannot_listen(flag: str, text: str, error: OSError) -> Refusal:
+    """An address that cannot be had."""
     return Refusal(f"{flag} {text}: {error.strerror or error}", Status.USAGE)
 
 
-def _address(flag: str, text: str) -> tuple[str, int]:
+def address_of(flag: str, text: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT. Raises Refusal."""
     host, _, port = text.rpartition(":")
     if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise Refusal(f"{flag} {text}: give HOST:PORT, as in 127.0.0.1:8080 (port 0 takes a free one)", Status.USAGE)

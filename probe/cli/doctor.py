@@ -55,8 +55,9 @@ def doctor(
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
-    """Can this host measure? Resolver, clock, IPv4, IPv6, VPN, captive portal, control, trusted roots, networks,
-    target lists; database, room on the disk, open files; consent and timer. Contacts no target, and changes nothing."""
+    """Can this host measure? Resolver, clock, IPv4, IPv6, VPN, metered line, captive portal, control, trusted roots,
+    networks, target lists; database, room on the disk, open files; consent and timer; what waits to be uploaded.
+    Contacts no target, and changes nothing."""
     from probe.cli.settings import SYSTEM_STATE, controls, database, load_config, resolvers
     from probe.form import dumps
     from probe.report.safe import safe
@@ -71,6 +72,7 @@ def doctor(
         _ipv4(found),
         _ipv6(found),
         _vpn(found.host),
+        _metered(found.host),
         _portal(found),
         *found.controls,
         about_roots,
@@ -79,7 +81,8 @@ def doctor(
         of_database(path),
         of_room(path),
         of_descriptors(),
-        *of_schedule(system=system),
+        *of_schedule(settings, system=system),
+        *_upload(path, settings),
     )
     for finding in findings:
         if json:
@@ -218,6 +221,13 @@ def _vpn(host: Host) -> Finding:
     return Finding(name="vpn", good=False, text=text)
 
 
+def _metered(host: Host) -> Finding:
+    text = "not known to be"
+    if host.metered is not None:
+        text = f"the way out leads over {host.metered}: a scheduled run measures nothing (--allow-metered)"
+    return Finding(name="metered", good=host.metered is None, text=text)
+
+
 def _portal(found: Examined) -> Finding:
     name, host = "captive portal", found.host
     if host.captive_portal or (found.impostor and host.captive_portal is None):
@@ -277,3 +287,27 @@ def _lists(config: Config) -> Finding:
     origin = f"of {bundle_line(found.bundle)}" if found.bundle else "that came with the program"
     unused = f"; a bundle is installed, but not used: {found.problem}" if found.problem else ""
     return Finding(name="target lists", good=found.problem is None, text=f"{held}, {origin}{unused}")
+
+
+def _upload(path: Path, config: Config) -> Iterator[Finding]:
+    """Nothing where nothing is to be uploaded. That some of it waits is no fault, that it was tried in vain is."""
+    from probe.cli.errors import Refusal
+    from probe.cli.settings import upload_url
+    from probe.cli.uploading import public_key, waiting
+    from probe.store import Store, StoreError
+    from probe.upload import outbox_of
+
+    name = "upload"
+    try:
+        url, key = upload_url(config), public_key(config)
+        if url is None:
+            return
+        if not path.exists():
+            yield Finding(name=name, good=True, text=f"to {url}; nothing is measured yet")
+            return
+        with Store.open(path, create=False) as store:
+            text = f"to {url}, signed with {key or 'a key that is made with the first'}; {waiting(store)}"
+    except (Refusal, StoreError) as error:
+        yield Finding(name=name, good=False, text=str(error))
+        return
+    yield Finding(name=name, good=not outbox_of(path).troubles(), text=text)

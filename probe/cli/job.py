@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from probe.budget import Budget
 from probe.classify import Fingerprints
 from probe.cli.app_stores import StoresJob
 from probe.model import Target, Vantage
@@ -52,6 +53,10 @@ class Job:
     """Nobody is there: a timer started it."""
     allow_vpn: bool = False
     """Measure all the same where the way out is a VPN."""
+    allow_metered: bool = False
+    """Measure all the same where the way out is paid for by the byte."""
+    budget: Budget = field(default_factory=Budget)
+    """What the day may cost, with what was recorded of it before."""
     metrics: Path | None = None
     """Where to write what became of the run, for Prometheus."""
     stores: StoresJob | None = None

@@ -15,6 +15,7 @@ from probe import __version__
 from probe.cli import (
     analysis,
     care,
+    collecting,
     consenting,
     control,
     doctor,
@@ -27,6 +28,7 @@ from probe.cli import (
     records,
     registers,
     service,
+    uploading,
 )
 from probe.cli.errors import Refusal, Status
 
@@ -63,11 +65,13 @@ app.command("compare")(analysis.compare)
 app.command("timeline")(analysis.timeline)
 app.command("report")(analysis.report)
 app.command("import")(importing.import_files)
+app.command("upload")(uploading.upload)
 app.command("doctor")(doctor.doctor)
 app.command("consent")(consenting.consent)
 app.add_typer(lists.app, name="targets")
 app.add_typer(fingerprints.app, name="fingerprints")
 app.add_typer(control.app, name="control")
+app.add_typer(collecting.app, name="collect")
 app.add_typer(registers.app, name="register")
 app.add_typer(service.app, name="service")
 app.add_typer(care.app, name="db")

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _CONCURRENCY = 64
 _RATE = 20.0
 _PER_HOST = 4
+_NOT_UPLOADED_AFTER = frozenset({Status.OFFLINE, Status.SIGINT, Status.SIGTERM})
+"""A run without a network, or where it must not be used, and one that somebody has stopped."""
 _JITTER = 0.5
 """Seconds: enough that two probes started by the same timer do not march in step."""
 
@@ -142,8 +144,9 @@ def run(
         bool,
         typer.Option(
             "--scheduled",
-            help="A timer starts it: measure nothing without `probe consent`, nor where the way out is a VPN. A run"
-            " that systemd starts looks at the VPN in any case.",
+            help="A timer starts it: measure nothing without `probe consent`, where the way out is a VPN or is paid for"
+            " by the byte, or beyond the day's budget. A run that systemd starts looks at all but the consent in any"
+            " case.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -167,6 +170,17 @@ def run(
             show_default="no",
         ),
     ] = None,
+    allow_metered: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-metered/--no-allow-metered",
+            envvar="PROBE_ALLOW_METERED",
+            help="Let a scheduled run measure over a line that is paid for by the byte.",
+            show_default="no",
+        ),
+    ] = None,
+    budget_bytes: options.BudgetBytes = None,
+    budget_connections: options.BudgetConnections = None,
     json: options.Json = False,
     by_service: options.Services = False,
     locate: options.Locate = False,
@@ -185,13 +199,14 @@ def run(
     from probe.cli.consenting import require_consent
     from probe.cli.contacts import show_contacts
     from probe.cli.session import carry_out
-    from probe.cli.settings import database, is_scheduled, load_config
+    from probe.cli.settings import budget, database, is_scheduled, load_config
     from probe.cli.sources import sources
+    from probe.cli.uploading import upload_after_run
     from probe.run import Pace
 
-    if scheduled and not dry_run:
-        require_consent()
     files = load_config(config)
+    if scheduled and not dry_run:
+        require_consent(files.config)
     chosen = sources(targets, files.config)
     lists = chosen.of_services(service or [])
     pace = Pace(
@@ -221,8 +236,19 @@ def run(
     )
     if dry_run:
         return show_contacts(job)
-    allowed = files.config.allow_vpn if allow_vpn is None else allow_vpn
-    return carry_out(replace(job, scheduled=is_scheduled(scheduled), allow_vpn=bool(allowed), metrics=metrics))
+    by_itself = is_scheduled(scheduled)
+    job = replace(
+        job,
+        scheduled=by_itself,
+        allow_vpn=files.config.allow_vpn if allow_vpn is None else allow_vpn,
+        allow_metered=files.config.allow_metered if allow_metered is None else allow_metered,
+        budget=budget(budget_bytes, budget_connections, files.config, scheduled=by_itself),
+        metrics=metrics,
+    )
+    status = carry_out(job)
+    if scheduled and job.database is not None and status not in _NOT_UPLOADED_AFTER:
+        upload_after_run(job.database, files.config)
+    return status
 
 
 def _job(

@@ -82,6 +82,26 @@ Lists = Annotated[
         show_default="those installed or shipped",
     ),
 ]
+BudgetBytes = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-bytes",
+        envvar="PROBE_BUDGET_BYTES",
+        min=0,
+        help="Bytes that a day (UTC) may cost, with what was recorded of it before; 0 for no limit.",
+        show_default="500000000 with --scheduled",
+    ),
+]
+BudgetConnections = Annotated[
+    int | None,
+    typer.Option(
+        "--budget-connections",
+        envvar="PROBE_BUDGET_CONNECTIONS",
+        min=0,
+        help="The same in connections.",
+        show_default="60000 with --scheduled",
+    ),
+]
 FingerprintFiles = Annotated[
     list[Path] | None,
     typer.Option(

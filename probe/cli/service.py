@@ -28,6 +28,7 @@ _SYSTEM_FOLDER = Path("/etc/systemd/system")
 _PACKAGES = Path("/usr/lib/systemd")
 """Where packages of the distribution put their units, for the system and for users."""
 _TIMER = "probe.timer"
+_SERVERS = ("probe-control.service", "probe-collect.service")
 _RUNNING = Path("/run/systemd/system")
 """There where systemd is the first process (sd_booted(3))."""
 _HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - what the unit does not see
@@ -107,24 +108,29 @@ def install(user: User = False, dry_run: DryRun = False) -> int:
 @app.command("status")
 def status(user: User = False, json: options.Json = False) -> int:
     """Is there consent, are the units there, when did the timer last start a run, and when will it next?"""
-    from probe.cli.settings import consent_folder
+    from probe.cli.settings import consent_folder, load_config, upload_url
     from probe.consent import ConsentError, agreement
     from probe.form import dumps, time_text
 
     manager = Manager.of(user=user)
     try:
-        agreed, why = time_text(agreement(consent_folder(system=not user)).agreed_at), None
+        found = agreement(consent_folder(system=not user), upload_url(load_config(None).config))
+        agreed, why = time_text(found.agreed_at), None
     except ConsentError as error:
         agreed, why = None, str(error)
-    found = {name: _state(manager.place(name), text) for name, text in _units(manager, anywhere=True).items()}
-    units = (_TIMER, "probe.service") if user else (_TIMER, "probe.service", "probe-control.service")
+    there = {name: _state(manager.place(name), text) for name, text in _units(manager, anywhere=True).items()}
+    units = (
+        (_TIMER, "probe.service")
+        if user
+        else (_TIMER, "probe.service", "probe-control.service", "probe-collect.service")
+    )
     shown = {unit: dict(manager.show(unit)) for unit in units} if manager.answers else None
     if json:
-        told = {"agreed_at": agreed, "folder": str(manager.folder), "units": found, "systemd": shown}
+        told = {"agreed_at": agreed, "folder": str(manager.folder), "units": there, "systemd": shown}
         print(dumps(told))
         return Status.OK
     print(f"consent    {f'since {agreed}' if agreed else f'none: {why}'}")
-    for name, state in found.items():
+    for name, state in there.items():
         print(f"unit       {manager.place(name)}: {state}")
     for unit, values in (shown or {}).items():
         print(f"systemd    {unit}: {', '.join(f'{key} {value}' for key, value in values.items())}")
@@ -159,12 +165,12 @@ def remove(user: User = False, dry_run: DryRun = False) -> int:
 
 
 def _require_consent(manager: Manager) -> None:
-    from probe.cli.settings import consent_folder
+    from probe.cli.settings import consent_folder, load_config, upload_url
     from probe.consent import ConsentError, agreement
 
     verb = "probe consent" if manager.user else "sudo probe consent --system"
     try:
-        agreement(consent_folder(system=not manager.user))
+        agreement(consent_folder(system=not manager.user), upload_url(load_config(None).config))
     except ConsentError as error:
         text = f"nothing is installed without consent, and {error}: read `{verb}`, then agree with `{verb} --agree`"
         raise Refusal(text, Status.CONFIGURATION) from None

@@ -18,12 +18,15 @@ from rich.text import Text
 
 from probe import __version__
 from probe.address import parse
+from probe.budget import Meter
 from probe.classify import Ground, classify, judge, rules_version
 from probe.cli.app_stores import ask_stores
+from probe.cli.budgeting import meter_of, used_up
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
 from probe.cli.metrics import Tally
 from probe.cli.recorder import Recorder
+from probe.cli.unwelcome import unwelcome
 from probe.control import clients_of
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
@@ -45,11 +48,6 @@ _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
 
 _NO_CONTROL = "No control vantage point is set (--control URL), so a failure seen here cannot be told from an outage."
 
-_ON_VPN = (
-    "The way from here leads through a VPN ({vpn}), so a scheduled run would measure the VPN's network and not your"
-    " provider's: nothing was measured (--allow-vpn measures all the same)."
-)
-
 
 @dataclass(slots=True)
 class Session:
@@ -60,6 +58,10 @@ class Session:
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
     """Of the whole run, what a killed process had measured of it too."""
     tally: Tally = field(default_factory=Tally)
+    meter: Meter | None = None
+    """What of the day's budget is used."""
+    over_budget: bool = False
+    """It was used up before the end."""
     stopped_by: signal.Signals | None = None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
@@ -116,7 +118,8 @@ class Session:
             return _STATUS[self.stopped_by]
         if Outcome.BLOCKED in self.outcomes:
             return Status.BLOCKED
-        return Status.OK if all(outcome is Outcome.OK for outcome in self.outcomes) else Status.NOT_OK
+        well = not self.over_budget and all(outcome is Outcome.OK for outcome in self.outcomes)
+        return Status.OK if well else Status.NOT_OK
 
 
 def carry_out(job: Job) -> Status:
@@ -185,12 +188,13 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     session.tally.run = run
     if not host.online:
         return _tell_offline(session, run)
-    if job.scheduled and host.vpn is not None and not job.allow_vpn:
-        session.err.print(_ON_VPN.format(vpn=host.vpn))
+    if (why := unwelcome(job, host)) is not None:
+        session.err.print(why)
         return Status.OFFLINE
     left = [target for target in job.targets if (target.name, target.service) not in done]
     tasks = plan(left, seed=secrets.randbits(64), jitter=job.jitter)
     ground = Ground(run.host)
+    session.meter = meter_of(job.budget, store)
     if done and store is not None:
         session.judged += store.judged(run.id)
     finished = await _measure(session, run, ground, replace(network, resolvers=resolvers), tasks, store)
@@ -303,9 +307,11 @@ async def _measure(
             controls=clients,
             sink=desk.take,
             locate=job.locate,
+            meter=session.meter,
             stop=session.stop,
         )
         finished = await runner.run(tasks)
+        session.over_budget = not finished and not session.stop.is_set()
         if recorder is not None:
             await recorder.note_host()
         if finished and job.stores is not None:
@@ -373,6 +379,9 @@ def _close(session: Session, run: Run, planned: int) -> None:
         left = planned - len(session.outcomes)
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
         session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
+    if session.over_budget and session.meter is not None:
+        resumable = job.command == "run" and job.database is not None
+        session.err.print(used_up(session.meter, planned, len(session.outcomes), resumable=resumable))
     for sentence in trouble(run.host):
         session.err.print(sentence)
     if not job.controls and any(o is Outcome.INCONCLUSIVE for o in session.outcomes):

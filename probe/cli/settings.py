@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from probe.address import parse
+from probe.budget import Budget
 from probe.classify.fingerprint_files import LARGEST, FingerprintError, added, read
 from probe.classify.fingerprints import Fingerprint, Fingerprints
 from probe.cli.errors import Refusal, Status
@@ -29,6 +30,10 @@ _LONGEST = 1 << 20
 
 SYSTEM_STATE = Path("/var/lib/probe")
 """Where the service of the whole machine keeps its database and its consent (StateDirectory of `probe.service`)."""
+
+SCHEDULED_BUDGET = Budget(bytes=500_000_000, connections=60_000)
+"""Where none is set: with room for four runs over the shipped lists, even where everything is blocked (872 connections
+a run in the lab, where each host has one address; eight are tried at most)."""
 
 LEAST_TIMEOUT, MOST_TIMEOUT = 0.1, 300.0
 LEAST_RATE = 0.01
@@ -64,6 +69,24 @@ class StoresTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     google: str | None = None
 
 
+class UploadTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[upload]`: the collector that results are sent to, and how it knows this probe."""
+
+    url: str | None = None
+    token_file: str | None = None
+    key_file: str | None = None
+    """The Ed25519 key to sign with, PEM; where none is named, one is made."""
+    redact: tuple[str, ...] = ()
+    """Addresses and names that are replaced besides those that are found."""
+
+
+class BudgetTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """`[budget]`: what a day of UTC may cost the line; 0 for no limit."""
+
+    bytes: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    connections: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The configuration file, `probe.toml`."""
 
@@ -77,10 +100,14 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     rate: Annotated[float, msgspec.Meta(ge=LEAST_RATE)] | None = None
     allow_vpn: bool = False
     """Let scheduled runs measure where the way out is a VPN."""
+    allow_metered: bool = False
+    """Let them measure where it is paid for by the byte."""
     vantage: VantageTable = VantageTable()
     networks: NetworksTable = NetworksTable()
     targets: TargetsTable = TargetsTable()
     stores: StoresTable = StoresTable()
+    upload: UploadTable = UploadTable()
+    budget: BudgetTable = BudgetTable()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,20 +149,20 @@ def database(flag: Path | None, config: Config) -> Path:
         return _path(config.database)
     if _state() is None and (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
         return _CHECKOUT / "results" / "probe.sqlite"
-    return _data() / "probe.sqlite"
+    return data_folder() / "probe.sqlite"
 
 
 def installed_lists() -> Path:
     """The folder of the target lists that `probe targets update` installs."""
-    return _data() / "targets"
+    return data_folder() / "targets"
 
 
 def consent_folder(*, system: bool = False) -> Path:
     """Where the agreement to scheduled runs is kept: with the service's state, else with the user's data."""
-    return SYSTEM_STATE if system else _data()
+    return SYSTEM_STATE if system else data_folder()
 
 
-def _data() -> Path:
+def data_folder() -> Path:
     """Where this program keeps what it makes: the service's state, else the user's data."""
     if (state := _state()) is not None:
         return state
@@ -186,6 +213,23 @@ def controls(flags: list[str], config: Config) -> tuple[str, ...]:
                 status,
             )
     return tuple(dict.fromkeys(urls))
+
+
+def upload_url(config: Config) -> str | None:
+    """The collector that results are sent to; None where nothing is uploaded."""
+    url = os.environ.get("PROBE_UPLOAD_URL") or config.upload.url
+    if url is None:
+        return None
+    parts = urlsplit(url) if _is_web_url(url) else None
+    if parts is None or parts.username or (parts.scheme == "http" and not _is_here(parts.hostname or "")):
+        text = f"[upload] url {url}: give the https:// URL of a collector, so that nobody on the way reads what is sent"
+        raise Refusal(text, Status.CONFIGURATION)
+    return url
+
+
+def _is_here(host: str) -> bool:
+    address = parse(host)
+    return address is not None and address.is_loopback
 
 
 def _is_web_url(text: str) -> bool:
@@ -251,6 +295,20 @@ def is_scheduled(flag: bool) -> bool:
     """Whether a timer started this, and not a person: told by --scheduled, or by systemd's mark on its services
     (INVOCATION_ID, systemd.exec(5)), which the shells of a desktop inherit as well: those have a terminal."""
     return flag or (bool(os.environ.get("INVOCATION_ID")) and not (sys.stdout.isatty() or sys.stderr.isatty()))
+
+
+def budget(max_bytes: int | None, connections: int | None, config: Config, *, scheduled: bool) -> Budget:
+    """What a day may cost. A scheduled run has a limit where none is set; 0 lifts it."""
+    usual = SCHEDULED_BUDGET if scheduled else Budget()
+
+    def limit(flag: int | None, setting: int | None, otherwise: int | None) -> int | None:
+        found = flag if flag is not None else setting
+        return otherwise if found is None else found or None
+
+    return Budget(
+        bytes=limit(max_bytes, config.budget.bytes, usual.bytes),
+        connections=limit(connections, config.budget.connections, usual.connections),
+    )
 
 
 def known_networks(flags: list[Path] | None, config: Config) -> Networks:

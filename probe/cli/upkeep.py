@@ -11,6 +11,10 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from probe.cli.settings import Config
 
 _ROOM = 200_000_000
 """Bytes: what a year of runs every six hours takes at most, with measurements kept as long as by default."""
@@ -76,10 +80,10 @@ def of_descriptors() -> Finding:
     return Finding(name="open files", good=good, text=text)
 
 
-def of_schedule(*, system: bool) -> Iterator[Finding]:
+def of_schedule(config: Config, *, system: bool) -> Iterator[Finding]:
     """Is there consent to scheduled runs, and does a timer start them?"""
     from probe.cli.service import Manager
-    from probe.cli.settings import consent_folder
+    from probe.cli.settings import consent_folder, upload_url
     from probe.consent import ConsentError, agreement
 
     manager = Manager.of(user=not system)
@@ -87,7 +91,7 @@ def of_schedule(*, system: bool) -> Iterator[Finding]:
     goes = timer.get("ActiveState") == "active"
     verb = "sudo probe consent --system" if system else "probe consent"
     try:
-        since = agreement(consent_folder(system=system)).agreed_at
+        since = agreement(consent_folder(system=system), upload_url(config)).agreed_at
         yield Finding(name="consent", good=True, text=f"to scheduled runs since {since:%Y-%m-%d}")
     except ConsentError as error:
         text = f"{error}, so scheduled runs do not start: `{verb}`"

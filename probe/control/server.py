@@ -239,8 +239,8 @@ def build(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.measurements = control.measurements
-    app.state.neutral = neutral
+    app.state.stop = control.measurements.stop
+    app.state.beside = tuple(port.serve for port in neutral.ports)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Keeps a control listening until it is told to stop, whatever its clients do with their connections.
+"""Keeps a control, or a collector, listening until it is told to stop, whatever its clients do with their connections.
 
 Law: a connection is for asking. One that says nothing, or never finishes saying it, is closed.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -26,25 +29,40 @@ _BACKLOG = 1024
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """By what a server proves who it is, PEM."""
+
+    certificate: Path
+    """With those that lead to its root."""
+    key: Path
+
+    def check(self) -> None:
+        """Raises OSError unless both can be used, and belong together."""
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(self.certificate, self.key)
+
+
 async def serve(
     app: Starlette,
     host: str,
     port: int,
     *,
+    tls: Tls | None = None,
     listening: Callable[[str], None] | None = None,
 ) -> None:
-    """Serves an application of `server.build` until SIGTERM or SIGINT, then returns.
+    """Serves an application until SIGTERM or SIGINT, then returns. Its `state` says how to stop what it has under way
+    (`stop`), and what is to go on beside it (`beside`).
 
     Port 0 takes a free one; `listening` is told the URL once connections are accepted. What is under way when the
     signal comes is given up, and those who wait are told. Raises OSError where the address cannot be had.
     """
     with bind(host, port) as sock:
         if listening is not None:
-            listening(f"http://{place(sock)}")
-        await serve_on(app, sock)
+            listening(f"{'https' if tls else 'http'}://{place(sock)}")
+        await serve_on(app, sock, tls=tls)
 
 
-async def serve_on(app: Starlette, sock: socket.socket) -> None:
+async def serve_on(app: Starlette, sock: socket.socket, *, tls: Tls | None = None) -> None:
     """The same on a socket that listens already, as systemd hands one over."""
     config = uvicorn.Config(
         app,
@@ -60,6 +78,8 @@ async def serve_on(app: Starlette, sock: socket.socket) -> None:
         h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
     )
     server = uvicorn.Server(config)
     with _own_signals():
@@ -67,9 +87,9 @@ async def serve_on(app: Starlette, sock: socket.socket) -> None:
             beside = [
                 group.create_task(each)
                 for each in (
-                    _stop_measuring(server, app),
+                    _tell_of_stop(server, app.state.stop),
                     _close_silent(server),
-                    *(port.serve() for port in app.state.neutral.ports),
+                    *(serve() for serve in app.state.beside),
                 )
             ]
             try:
@@ -106,11 +126,11 @@ def _own_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-async def _stop_measuring(server: uvicorn.Server, app: Starlette) -> None:
-    """Ends the measurements once the server is told to stop, so that no answer holds it up."""
+async def _tell_of_stop(server: uvicorn.Server, stop: Callable[[], None]) -> None:
+    """Ends what is under way once the server is told to stop, so that no answer holds it up."""
     while not server.should_exit:  # noqa: ASYNC110  a flag that a signal handler of uvicorn's sets
         await asyncio.sleep(_GLANCE_SECONDS)
-    app.state.measurements.stop()
+    stop()
 
 
 async def _close_silent(server: uvicorn.Server) -> None:

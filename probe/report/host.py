@@ -12,6 +12,8 @@ def trouble(host: Host) -> Iterator[str]:
     """A sentence for each thing that stands between this machine and good measurements."""
     if host.vpn is not None:
         yield f"The way from here leads through a VPN ({host.vpn}): what was seen is its network, not your provider's."
+    if host.metered is not None:
+        yield f"The way from here leads over {host.metered}: what is measured costs its owner."
     if host.captive_portal:
         yield "This network seems to want a login first (a captive portal): log in with a browser, and measure again."
     if host.clock_wrong:

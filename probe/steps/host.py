@@ -21,7 +21,8 @@ from probe.address import parse
 from probe.certificate import Roots, fingerprints
 from probe.model import Host
 from probe.steps.dns import ask_for_addresses, ask_for_rcode
-from probe.steps.links import tunnel_towards
+from probe.steps.links import name_towards, tunnel_towards
+from probe.steps.metered import metered
 from probe.steps.network import Resolver, has_route, source_towards
 
 # Addresses for documentation (RFC 5737, RFC 3849): only a default route leads there, and nothing is sent.
@@ -108,6 +109,7 @@ async def look(resolvers: Sequence[Resolver], names: Sequence[str]) -> tuple[Hos
         if heard or not any(_could_answer(resolver) for resolver in resolvers):
             break
         questions += [(name, "A") for name in names[:_MOST_NAMES]]
+    names_of_links = [name for far in (_SOMEWHERE_V4, _SOMEWHERE_V6) if (name := name_towards(far)) is not None]
     given = await ask_for_addresses(heard[0], _dead_name(), _DEAD_NAME_SECONDS) if heard else None
     host = Host(
         online=bool(heard),
@@ -115,6 +117,7 @@ async def look(resolvers: Sequence[Resolver], names: Sequence[str]) -> tuple[Hos
         ipv4=ipv4,
         ipv6=ipv6,
         vpn=tunnel_towards(_SOMEWHERE_V4) or tunnel_towards(_SOMEWHERE_V6),
+        metered=await metered(names_of_links) if ipv4 or ipv6 else None,
         resolvers=tuple(str(resolver) for resolver in resolvers),
         resolver_rewrites_nxdomain=None if given is None else bool(given),
         rewritten_to=given or (),

@@ -1,7 +1,7 @@
 """Which link this machine's packets leave by, and whether it is a tunnel: asked of the kernel, by rtnetlink(7).
 
 Law: nobody but the kernel is asked, and for the way itself, not for its tables: a VPN may steer by rules that no table
-shows (wg-quick does). A link is told by its kind only: its name would say whose VPN it is.
+shows (wg-quick does). A link is told by its kind only: its name, which may say whose VPN it is, is for looking it up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from probe.address import Address
 _NEWLINK, _GETLINK, _NEWROUTE, _GETROUTE, _ERROR, _DONE = 16, 18, 24, 26, 2, 3
 _REQUEST, _DUMP = 0x1, 0x300
 _DESTINATION, _OUT_LINK, _GATEWAY = 1, 4, 5  # RTA_DST, RTA_OIF, RTA_GATEWAY
-_LINK_INFO, _INFO_KIND = 18, 1
+_NAME, _LINK_INFO, _INFO_KIND = 3, 18, 1
 _NESTED = 0x3FFF  # the type of an attribute without its flags
 _HEAD = struct.Struct("=IHHII")
 _ROUTE = struct.Struct("=8BI")
@@ -52,6 +52,19 @@ def tunnel_towards(address: Address) -> str | None:
     return kind if kind in TUNNELS or kind == _PPP else None
 
 
+def name_towards(address: Address) -> str | None:
+    """The name of the link that packets to this address leave by; None as above. Not to be recorded."""
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
+            kernel.settimeout(_SECONDS)
+            kernel.bind((0, 0))
+            link = _link_towards(kernel, address)
+            named = _attributes_of(kernel, link).get(_NAME) if link is not None else None
+    except (OSError, struct.error):
+        return None
+    return named.rstrip(b"\0").decode("utf-8", "replace") if named else None
+
+
 def _link_towards(kernel: socket.socket, address: Address) -> int | None:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     route = _ROUTE.pack(family, len(address.packed) * 8, *bytes(6), 0)
@@ -63,10 +76,14 @@ def _link_towards(kernel: socket.socket, address: Address) -> int | None:
 
 def _kind_of(kernel: socket.socket, link: int) -> str | None:
     """As the kernel's driver calls it; None for a link of hardware, which has no such name."""
+    info = _attributes(_attributes_of(kernel, link).get(_LINK_INFO, b""))
+    return info[_INFO_KIND].rstrip(b"\0").decode("ascii", "replace") if _INFO_KIND in info else None
+
+
+def _attributes_of(kernel: socket.socket, link: int) -> Mapping[int, bytes]:
     for body in _ask(kernel, _GETLINK, _LINK.pack(0, 0, link, 0, 0)):
-        info = _attributes(_attributes(body[_LINK.size :]).get(_LINK_INFO, b""))
-        return info[_INFO_KIND].rstrip(b"\0").decode("ascii", "replace") if _INFO_KIND in info else None
-    return None
+        return _attributes(body[_LINK.size :])
+    return {}
 
 
 def _has_gateway_elsewhere(kernel: socket.socket, link: int | None) -> bool:

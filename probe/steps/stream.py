@@ -11,6 +11,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from probe.steps import hop_limit
@@ -71,7 +72,10 @@ class Stream:
     _outgoing: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
 
     async def start(self, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLObject:
-        """Shakes hands. Raises OSError, ssl.SSLError or EOFError as the network has it."""
+        """Shakes hands. Raises OSError, ssl.SSLError or EOFError as the network has it.
+
+        Our last flight leaves with what is said next, or when more is waited for.
+        """
         session = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self.tls = session
         while True:
@@ -84,7 +88,6 @@ class Stream:
                 await self._flush()  # the alert that says why
                 raise
             else:
-                await self._flush()
                 return session
 
     async def read(self, max_bytes: int) -> bytes:
@@ -118,7 +121,10 @@ class Stream:
         self.limited = True
 
     def close(self) -> None:
-        """Closes the socket. No TLS goodbye: nobody waits for it."""
+        """Closes the socket. No TLS goodbye: nobody waits for it; but a handshake is not left without its end."""
+        if self._outgoing.pending:
+            with suppress(OSError):
+                self.sock.send(self._outgoing.read())
         if self.limited:
             hop_limit.lift(self.sock)
         self.sock.close()

@@ -11,6 +11,7 @@ from probe.store.publishing import QUESTIONS, Question, write_copy
 from probe.store.queries import Filter
 from probe.store.registers import Registers
 from probe.store.store import Store
+from probe.store.uploads import Uploads
 from probe.store.writer import Writer
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "StoreError",
     "Unconcluded",
     "Unreached",
+    "Uploads",
     "Writer",
     "is_alive",
     "other_database",

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
+from probe.budget import Traffic
 from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Verdict
 from probe.register import Entry, Keys, Register
@@ -32,6 +33,8 @@ from probe.store.opening import open_database, reading, schema_of
 from probe.store.problem import StoreError, refuse, told_plainly
 from probe.store.queries import Filter
 from probe.store.registers import Registers, replace_register
+from probe.store.uploads import Uploads
+from probe.store.usage import usage
 from probe.storefront import StoreCheck
 
 
@@ -225,6 +228,15 @@ class Store:
     def registers(self) -> Registers:
         """The registers, to be entered and looked into."""
         return Registers(self.path)
+
+    def uploads(self) -> Uploads:
+        """What is to be packed for a collector, and what was."""
+        return Uploads(self.path, self._writing)
+
+    def usage(self, since: datetime) -> Traffic:
+        """What our own measurements begun since this moment have cost the line."""
+        with reading(self.path) as connection:
+            return usage(connection, time_text(since))
 
     def stats(self) -> Stats:
         """How large the file is, and what is in it."""

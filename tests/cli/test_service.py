@@ -69,7 +69,7 @@ def test_systemd_finds_faults(judge: None, tmp_path: Path) -> None:
 
 def test_the_services_are_closed(judge: None, tmp_path: Path) -> None:
     services = [path for path in written(tmp_path) if path.suffix == ".service"]
-    assert len(services) == 3
+    assert len(services) == 4
     for path in services:
         done = analyze("security", "--offline=true", "--no-pager", path)
         found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)

@@ -165,7 +165,7 @@ def _planted(kind: type[Any]) -> Any:
     return kind(**given)
 
 
-def plant(path: Path) -> None:
+def plant(path: Path, *, command: str = EVERYTHING) -> None:
     """A database with somebody's identity wherever there may be a text."""
     details = [_planted(kind) for kind in DETAILS.values()]
     spoken = f"<stream from='{V4}' to='{STRANGER}'>".encode()
@@ -183,7 +183,7 @@ def plant(path: Path) -> None:
     host = replace(host, before=host, rewritten_to=SPELLED)
     reasons = (Reason(code="dns.injected", text=EVERYTHING),)
     with Store.open(path) as store:
-        run = a_run(command=EVERYTHING, vantage=vantage, host=host, settings=settings, software=EVERYTHING)
+        run = a_run(command=command, vantage=vantage, host=host, settings=settings, software=EVERYTHING)
         store.begin_run(run)
         results = []
         for number, each in enumerate((target, page)):

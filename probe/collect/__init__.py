@@ -1,0 +1,1 @@
+"""A collector: takes what probes upload, keeps it, and merges it into one database."""

@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs soak fuzz bench bench-datasets reliability pictures check-oonidata clean
+.PHONY: run test demo lint docs deb boot lock soak fuzz bench bench-datasets reliability pictures check-oonidata clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -24,6 +24,15 @@ lint: $(DEV_READY)  ## style, types, import laws
 
 docs: $(DEV_READY)  ## the pages that the program writes, and the demo in the README
 	@$(BIN)/python docs/write.py
+
+deb: $(DEV_READY)  ## a Debian package with the systemd units, in dist/
+	@sh debian/build $(BIN)/python dist
+
+boot: deb  ## that package in a Debian that boots: as root, with systemd-container and debootstrap; some minutes
+	@PROBE_BOOT=dist $(BIN)/pytest -rs --verbose tests/packaging/test_boot.py
+
+lock: .venv/bin/python  ## what a deployment installs, pinned anew with its hashes in requirements.lock
+	@sh scripts/lock $(BIN)/python
 
 soak: $(DEV_READY)  ## every scenario ten times and 2,000 healthy targets, with all cores loaded; about an hour
 	@$(BIN)/python -m tests.lab.soak

@@ -383,4 +383,5 @@ def _close(session: Session, run: Run, planned: int) -> None:
 
 
 def _short(path: Path | None) -> str:
-    return os.path.relpath(path) if path and Path(os.path.relpath(path)).parts[:1] != ("..",) else str(path)
+    near = path is not None and path.absolute().is_relative_to(Path.cwd()) and Path.cwd() != Path("/")
+    return os.path.relpath(path) if path and near else str(path)

@@ -126,9 +126,9 @@ def load_config(named: Path | None) -> Files:
     """Reads `--config`, else the user's file, else the system's; none of them is fine."""
     if named is not None:
         return Files(config=_read(named), source=named)
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for path in (home / "probe" / "probe.toml", Path("/etc/probe/probe.toml")):
-        if path.is_file():
+    home = _own("XDG_CONFIG_HOME", ".config")
+    for folder in (home, Path("/etc")):
+        if folder is not None and (path := folder / "probe" / "probe.toml").is_file():
             return Files(config=_read(path), source=path)
     return Files(config=Config(), source=None)
 
@@ -150,7 +150,7 @@ def database(flag: Path | None, config: Config) -> Path:
     if flag is not None:
         return flag
     if config.database is not None:
-        return Path(config.database).expanduser()
+        return _path(config.database)
     if _state() is None and (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
         return _CHECKOUT / "results" / "probe.sqlite"
     return data_folder() / "probe.sqlite"
@@ -173,8 +173,32 @@ def consent_folder(*, system: bool = False) -> Path:
 
 def data_folder() -> Path:
     """Where this program keeps what it makes: the service's state, else the user's data."""
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return _state() or home / "probe"
+    if (state := _state()) is not None:
+        return state
+    home = _own("XDG_DATA_HOME", ".local", "share")
+    if home is None:
+        raise Refusal(
+            "this user has no home directory: set HOME, XDG_DATA_HOME or STATE_DIRECTORY", Status.CONFIGURATION
+        )
+    return home / "probe"
+
+
+def _own(variable: str, *below: str) -> Path | None:
+    """A folder of the user's own; None where no home is known, as for a user that exists only while a service runs."""
+    if folder := os.environ.get(variable):
+        return Path(folder)
+    try:
+        return Path.home().joinpath(*below)
+    except RuntimeError:
+        return None
+
+
+def _path(text: str) -> Path:
+    """A path of the configuration, in which `~` is the home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise Refusal(f"the configuration's {text}: whose home is meant is not known", Status.CONFIGURATION) from None
 
 
 def _state() -> Path | None:
@@ -262,7 +286,7 @@ def secure_resolver(flag: str | None, config: Config) -> SecureResolver | None:
 def fingerprints(flags: list[Path] | None, config: Config) -> Fingerprints:
     """The signs by which those who block are known: the shipped ones, and those of the files that were named."""
     own: list[Fingerprint] = []
-    for path in flags or [Path(each).expanduser() for each in config.fingerprints]:
+    for path in flags or [_path(each) for each in config.fingerprints]:
         try:
             with path.open("rb") as file:
                 own += read(file.read(LARGEST + 1), str(path))
@@ -298,7 +322,7 @@ def budget(max_bytes: int | None, connections: int | None, config: Config, *, sc
 
 def known_networks(flags: list[Path] | None, config: Config) -> Networks:
     """The databases of networks that were named. Raises Refusal for one that cannot be used."""
-    paths = flags or [Path(name).expanduser() for name in config.networks.databases]
+    paths = flags or [_path(name) for name in config.networks.databases]
     try:
         return Networks.open(paths)
     except NetworksError as error:

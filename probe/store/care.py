@@ -87,6 +87,13 @@ def stats(path: Path) -> Stats:
         )
 
 
+def damage(path: Path) -> str | None:
+    """What SQLite finds wrong in the file, in its first words; None where it is whole. Reads all of it."""
+    with reading(path) as connection:
+        found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        return None if found == "ok" else found
+
+
 def log_size(path: Path) -> int:
     """Bytes of the write-ahead log beside a file."""
     log = path.with_name(f"{path.name}-wal")

@@ -255,6 +255,10 @@ class Store:
         """How large the file is, and what is in it."""
         return care.stats(self.path)
 
+    def damage(self) -> str | None:
+        """What is wrong in the file; None where it is whole. Reads all of it."""
+        return care.damage(self.path)
+
     def exported_until(self) -> datetime | None:
         """What began before this moment is in an export; None when nothing is."""
         with reading(self.path) as connection:

@@ -37,7 +37,7 @@ def compare(bench: Bench, contenders: Sequence[Contender], *, few: int, many: in
             try:
                 short, long = each.measure(bench, few), each.measure(bench, many)
             except FailedError as error:
-                costs.missing[each.key] = str(error)
+                costs.missing[each.key] = " ".join(str(error).split())
                 continue
             taken[each.key].append((long - short) / (many - few))
             print(f"round {number + 1} of {rounds}: {each.key} {taken[each.key][-1] * 1e6:.0f} µs", file=sys.stderr)

@@ -1,4 +1,5 @@
-"""Writes the pages of docs/ that the program knows best: rules, fingerprints, command line, data, services.
+"""Writes the pages of docs/ that the program knows best: rules, fingerprints, command line, data, services,
+the manual page.
 
 python docs/write.py            writes them, and the picture of `make demo` in the README
 python docs/write.py --check    ends with 1, naming them, where one is not as the program would write it
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from docs.manual import manual, verbs
 from probe.classify import NOTES, RULES, RULES_VERSION, STORE_PROBLEMS, STORE_RULES, STORE_RULES_VERSION, Fingerprint
 from probe.classify.fingerprint_files import KEYS, SIGNS
 from probe.classify.fingerprint_files import shipped as shipped_fingerprints
@@ -24,13 +26,6 @@ from probe.targets import shipped
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-VERBS = (
-    "check", "run", "results", "explain", "classify", "export", "import", "targets list", "targets show",
-    "targets check", "targets add", "targets health", "targets update", "targets bundle", "fingerprints list",
-    "fingerprints test", "control serve", "register import", "register list", "register lookup", "doctor",
-    "consent", "service install", "service status", "service remove", "db stats", "db prune",
-    "db vacuum", "db migrate", "db publish",
-)  # fmt: skip
 
 
 def rules() -> Iterator[str]:
@@ -82,10 +77,10 @@ def cli() -> Iterator[str]:
     yield ""
     yield "Exit status of `check` and `run`: 0 every target ok; 3 at least one blocked; 4 none blocked, at least one"
     yield "not ok; 2 usage; 5 bad configuration, target list or database, and for a scheduled run no consent; 75 this"
-    yield "machine has no network, or for a scheduled run none but a VPN; 1 the program itself failed; 130 and 143"
-    yield "stopped by SIGINT and SIGTERM, what was measured is saved. Of `doctor`: 0 this machine can measure well, 4"
-    yield "something is in the way, 75 it has no network."
-    for verb in ("", *VERBS):
+    yield "machine has no network or lost it on the way, or for a scheduled run none but a VPN, or another such run"
+    yield "goes on; 1 the program itself failed; 130 and 143 stopped by SIGINT and SIGTERM, what was measured is saved."
+    yield "Of `doctor`: 0 this machine can measure well, 4 something is in the way, 75 it has no network."
+    for verb in ("", *(name for name, _ in verbs())):
         yield ""
         yield f"## `{' '.join(['probe', verb]).strip()}`"
         yield "```"
@@ -286,6 +281,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "cli.md": cli,
     "data-dictionary.md": data_dictionary,
     "services.md": services,
+    "probe.1": manual,
 }
 
 

@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
@@ -26,6 +27,15 @@ from probe.model import PUBLIC
 # OpenSSL's X509_V_ERR_* that say when, not who (openssl/x509_vfy.h).
 _TIME_ERRORS = frozenset({9, 10, 13, 14})
 _NO_CHECK_TIME = 0x20_0000  # X509_V_FLAG_NO_CHECK_TIME
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What reading a certificate raises that is none, or is of a kind that nobody uses."""
 _MOST_NAMES = 200
 _MOST_REMEMBERED = 256
 """Certificates, and chains, that are not read again: the addresses of one service, and many services, show the same."""
@@ -103,7 +113,7 @@ def read(der: bytes) -> Leaf | None:
                 alternative_names=_names(certificate)[:_MOST_NAMES],
                 public_key_sha256=hashlib.sha256(key).hexdigest(),
             )
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType):
+    except _UNREADABLE:
         return None
 
 
@@ -131,7 +141,7 @@ def verify(
                 return Failure.SSL_INVALID_CERTIFICATE
             wrong = [_verify_authority(tuple(chain), at, each) for each in _trusted(tuple(chain), roots, accepted)]
             return None if None in wrong else next(iter(wrong), Failure.SSL_UNKNOWN_AUTHORITY)
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType, crypto.Error):
+    except (*_UNREADABLE, crypto.Error):
         return Failure.SSL_INVALID_CERTIFICATE
 
 
@@ -143,7 +153,7 @@ def root_of(chain: Sequence[bytes], roots: Roots, accepted: Sequence[str] = ()) 
     try:
         found = (_soundness(tuple(chain), each) for each in (*_trusted(tuple(chain), roots, accepted), roots))
         return next((sound.root for sound in found if sound is not None), None)
-    except (ValueError, crypto.Error):
+    except (*_UNREADABLE, crypto.Error):
         return None
 
 

@@ -29,6 +29,7 @@ CONTACTED  A run asks for {targets} pages and ports of messaging services, at {h
 RECORDED   What was answered, or how it failed, and when: names, addresses, certificates, pages,
            and the name, country and network that you gave this place. The file is
            {database}
+           {kept}
 UPLOADED   {upload}
 NOTICED BY Your provider and whoever watches your line sees which services are asked for, and at what
            times. The services see your address. Where messaging services are blocked, asking for many
@@ -37,6 +38,8 @@ NOTICED BY Your provider and whoever watches your line sees which services are a
            Do not run it where being noticed would put you or somebody else at risk.
 """
 _CONTROLS = "Control vantage points learn which ones you ask for:\n           {urls}."
+_KEPT = "Where it holds more than {megabytes} MB the oldest goes (`keep`), exported or not."
+_NOT_KEPT = "It grows with every run."
 _NO_CONTROLS = "No control is set."
 _NO_UPLOAD = "Nothing. No result leaves this machine unless you send it yourself."
 _UPLOAD = """To {url}
@@ -55,6 +58,8 @@ class Contacts:
     other_name: str
     """Asked for beside a service's own name, to find out whether the name is what is blocked."""
     database: Path
+    megabytes: int
+    """What the database is kept at; 0: it grows."""
     upload: str | None = None
     """The URL of the collector; absent where nothing is uploaded."""
 
@@ -84,6 +89,7 @@ def text(contacts: Contacts) -> str:
         other_name=contacts.other_name,
         controls=_CONTROLS.format(urls=urls) if contacts.controls else _NO_CONTROLS,
         database=contacts.database,
+        kept=_KEPT.format(megabytes=contacts.megabytes) if contacts.megabytes else _NOT_KEPT,
         upload=_UPLOAD.format(url=contacts.upload) if contacts.upload else _NO_UPLOAD,
     )
 
@@ -98,7 +104,7 @@ def agreement(folder: Path, upload: str | None = None) -> Agreement:
         raise ConsentError("nobody has agreed to it on this machine") from None
     except OSError as error:
         raise ConsentError(f"{path} cannot be read: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConsentError(f"{path} is no agreement: {error}") from None
     if found.version != CONSENT_VERSION:
         raise ConsentError(

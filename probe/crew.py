@@ -16,6 +16,7 @@ from zlib import crc32
 from probe.budget import Meter
 from probe.classify import Fingerprints, Ground
 from probe.handover import Setup, pack_order, pack_setup, unpack
+from probe.outage import OutageError
 from probe.pipes import Kind, Messages, listen, say, speak
 from probe.plan import Task
 from probe.run import Pace, throttler_of, unless
@@ -54,6 +55,8 @@ class Crew:
     problems: dict[str, None] = field(default_factory=dict)
     """What went wrong with the controls, each once."""
     lost: str | None = None
+    """Why the host has no network any more, once it was lost for good."""
+    broken: str | None = None
     """How a worker ended before its work was done."""
     _settling: Settling = field(init=False)
     _ways: list[asyncio.WriteTransport] = field(default_factory=list)
@@ -79,12 +82,15 @@ class Crew:
                 finished = await unless(self.stop, self._have_measured(tasks)) or False
         except BaseExceptionGroup as errors:
             error = errors.exceptions[0]
-            if not isinstance(error, LostError):
+            if isinstance(error, OutageError):
+                self.lost = str(error)
+            elif isinstance(error, LostError):
+                self.broken = str(error)
+            else:
                 raise error from None
-            self.lost = str(error)
         finally:
             await self._dismiss()
-        if self._failed.done():
+        if self._failed.done() and self.lost is None:
             self._failed.result()
         await self._settling.finish()
         return finished
@@ -137,6 +143,8 @@ class Crew:
                 taking.add_done_callback(self._taken)
             elif kind is Kind.PROBLEM:
                 self.problems[data.decode()] = None
+            elif kind is Kind.OFFLINE:
+                self._fail(OutageError(data.decode()))
             else:
                 self._fail(HostExhaustedError(data.decode()))
 

@@ -202,8 +202,9 @@ class Run:
     software: str = ""
     """Name and version of the program."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What it was asked to do: controls, concurrency, rate, deadlines, number of targets; and of which lists
-    (`lists`: `shipped`, `bundle VERSION` or `named`), with how many lines of them were no target (`bad_lines`)."""
+    """What it was asked to do: controls, concurrency, rate, deadlines, number of targets, whether a timer started it
+    (`scheduled`); and of which lists (`lists`: `shipped`, `bundle VERSION` or `named`), with how many lines of them
+    were no target (`bad_lines`)."""
     services: tuple[Need, ...] = ()
     """The services it was to measure as a whole, with what each of them needs to work."""
 

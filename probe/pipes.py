@@ -23,6 +23,8 @@ class Kind(IntEnum):
     FINDING = 3
     PROBLEM = 4
     """With a control: a sentence for people."""
+    OFFLINE = 6
+    """The host has lost its network: why."""
     EXHAUSTED = 5
     """The worker's machine has run out of something: what the system said."""
 

@@ -8,7 +8,7 @@ that the measurement itself never met. What was replaced once stays as it is whe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
@@ -93,6 +93,8 @@ class Redactor:
 
         Raises ValueError for an own address that is none.
         """
+        own, resolvers, names, signs = map(tuple, (own, resolvers, names, signs))
+        self._told = (own, resolvers, names, signs)
         addresses = [_address(text) for text in own]
         asked = [a for text in resolvers if (a := parse(text)) is not None and tells_of_home(a)]
         self._signs = frozenset(a for text in signs if (a := parse(text)) is not None)
@@ -107,13 +109,22 @@ class Redactor:
         self._known = [_Known.of(thing, mark) for thing, mark in things]
         self._text = lru_cache(maxsize=1 << 16)(self._redacted)
 
+    def __reduce__(self) -> tuple[Callable[..., Redactor], tuple[object, ...]]:
+        """Another process makes it anew."""
+        return _as_told, self._told
+
+    def looked_at(self, text: str) -> tuple[str, bool]:
+        """The text without what is the volunteer's own, and whether other addresses are left in it: where none are, it
+        is the same whatever was met."""
+        return (self._text if len(text) <= _REMEMBERED else self._redacted)(text)
+
     def text(self, text: str, met: frozenset[str] | None = None) -> str:
         """The text without what is the volunteer's own, and without private addresses.
 
         With `met`, the addresses that a measurement went to or was given, every other address is replaced too: a server
         may have written to whom it spoke.
         """
-        quick, holds_more = (self._text if len(text) <= _REMEMBERED else self._redacted)(text)
+        quick, holds_more = self.looked_at(text)
         return self._addresses(quick, met) if met is not None and holds_more else quick
 
     def resolver(self, text: str) -> str:
@@ -137,13 +148,13 @@ class Redactor:
         return self.text(text) != text or any(each in data for each in packed if len(each) == 16)
 
     def _redacted(self, text: str) -> tuple[str, bool]:
-        """The text, and whether there are addresses left in it."""
+        """The text, and whether there are addresses left in it that a measurement may not have met."""
         for known in self._known:
             text = known.replaced(text)
         if not _TELLING.search(text):
             return text, False
         text = self._addresses(text, None)
-        return text, any(pattern.search(text) for pattern in (_V4, _V6, _V6_REVERSED))
+        return text, self._addresses(text, frozenset()) != text
 
     def _addresses(self, text: str, met: frozenset[str] | None) -> str:
         def put(found: re.Match[str], address: Address | None) -> str:
@@ -166,6 +177,10 @@ class Redactor:
         if met is None or str(address) in met or str(bare) in met or special_use(bare) is not None:
             return None
         return OTHER
+
+
+def _as_told(own: Iterable[str], resolvers: Iterable[str], names: Iterable[str], signs: Iterable[str]) -> Redactor:
+    return Redactor(own=own, resolvers=resolvers, names=names, signs=signs)
 
 
 def _wide(data: bytes) -> str | None:

@@ -21,6 +21,7 @@ from probe.checks import NeutralGround, follow_up, locate, measure
 from probe.checks.together import together
 from probe.classify import Fingerprints, Ground
 from probe.model import Host, Measurement, Scheme, Target, Vantage, Verdict
+from probe.outage import Outage, OutageError
 from probe.panel import Control, beside
 from probe.plan import Task
 from probe.room import Room
@@ -59,6 +60,8 @@ class Runner:
     network: Network
     pace: Pace
     controls: Sequence[Control]
+    outage: Outage
+    """Knows when this host is without a network."""
     sink: Sink
     """Is given each result at once, and once more where its verdict was not settled then."""
     hand: Hand | None = None
@@ -71,6 +74,8 @@ class Runner:
     """Set by anybody: nothing new is begun, and what is under way is given up."""
     shelf: Shelf | None = None
     """Where results are kept that wait for their verdicts, where they are many."""
+    lost: str | None = None
+    """Why the host has no network any more, once it was lost for good."""
     _room: Room = field(default_factory=Room)
     _under_way: int = 0
     _ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,13 +89,16 @@ class Runner:
         self.network = replace(self.network, has_route=self._where_it_works(self.network.has_route))
 
     async def run(self, tasks: Iterable[Task] | AsyncIterable[Task]) -> bool:
-        """Measures every task, and returns True; False when it was stopped, or the budget used up, before the end. A
-        task is asked for when there is a place for it."""
+        """Measures every task, and returns True; False when it was stopped, `lost`, or the budget used up before the
+        end. A task is asked for when there is a place for it."""
         try:
             async with self.network.lag.watched():
                 finished = await unless(self.stop, self._measure_all(tasks)) or False
         except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+            error = _first(errors)
+            if not isinstance(error, OutageError):
+                raise error from None
+            finished, self.lost = False, str(error)
         await self._settling.finish()
         return finished
 
@@ -150,7 +158,15 @@ class Runner:
             self.hand(here, controls, self._settling.verdicts(here, controls))
 
     async def _measure_here(self, target: Target) -> Measurement:
-        return await self._room.measure(lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id))
+        """Measures; once more where this host was without a network meanwhile."""
+
+        async def once() -> Measurement:
+            return await self._room.measure(
+                lambda: measure(target, self.network, vantage=self.vantage, run_id=self.run_id)
+            )
+
+        here = await once()
+        return await once() if await self.outage.spoilt(here) else here
 
     async def _find_neutral_ground(self, scheme: Scheme) -> tuple[NeutralGround, ...]:
         found = await together(*(control.neutral_ground(scheme) for control in self.controls)) if self.controls else []
@@ -165,6 +181,13 @@ class Runner:
     def _where_it_works(self, has_route: Callable[[Address], bool]) -> Callable[[Address], bool]:
         """No way leads over an IPv6 that has led nowhere."""
         return lambda address: (address.version == 4 or self.ground.tries_ipv6) and has_route(address)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The first of the errors in a group of groups."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def _one_by_one(tasks: Iterable[Task] | AsyncIterable[Task]) -> AsyncIterator[Task]:

@@ -151,6 +151,8 @@ async def _measure(
             await tools.runner.run(_one_after_the_other(tasks))
         except HostExhaustedError as error:
             say(to, Kind.EXHAUSTED, str(error).encode())
+        if tools.runner.lost is not None:
+            say(to, Kind.OFFLINE, tools.runner.lost.encode())
     for problem in tools.problems():
         say(to, Kind.PROBLEM, problem.encode())
     await empty(to)

@@ -7,11 +7,11 @@ heard. A share is one of verdicts, with its interval.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from probe.analysis.course import course, in_order, surest
-from probe.analysis.places import By, by_place
+from probe.analysis.places import By, by_place, places_of
 from probe.analysis.share import wilson
 from probe.history import Between, Cell, Judged, Place, Point, Said
 from probe.words import Outcome
@@ -22,9 +22,18 @@ def compare(rows: Sequence[Judged], window: timedelta, by: By = By.NETWORK) -> l
     oldest first; those before the window tell since when."""
     if not rows:
         return []
-    begin = max(row.started_at for row in rows) - window
-    cells = (_cell(subject, place, heard, begin) for (subject, place), heard in by_place(rows, by).items())
-    return [cell for cell in cells if cell is not None]
+    newest = max(row.started_at for row in rows)
+    return list(compare_each([rows], newest - window, places_of(dict.fromkeys(row.point for row in rows), by)))
+
+
+def compare_each(series: Iterable[Sequence[Judged]], begin: datetime, places: Mapping[Point, Place]) -> Iterator[Cell]:
+    """The same of rows that come series after series, each with all there is on its subjects: no more than one is held.
+    The window begins at `begin`."""
+    for rows in series:
+        for (subject, place), heard in by_place(rows, places=places).items():
+            cell = _cell(subject, place, heard, begin)
+            if cell is not None:
+                yield cell
 
 
 def _cell(subject: str, place: Place, heard: Mapping[Point, Sequence[Judged]], begin: datetime) -> Cell | None:

@@ -18,17 +18,18 @@ class By(StrEnum):
     COUNTRY = "country"
 
 
-def by_place(rows: Iterable[Judged], by: By = By.NETWORK) -> Grouped:
-    """Each subject in each place: the verdicts of each vantage point there, in the order in which they come."""
+def by_place(rows: Iterable[Judged], by: By = By.NETWORK, places: Mapping[Point, Place] | None = None) -> Grouped:
+    """Each subject in each place: the verdicts of each vantage point there, in the order in which they come. `places`
+    are those of `places_of`, where there are more vantage points than those of the rows."""
     rows = list(rows)
-    places = _places(dict.fromkeys(row.point for row in rows), by)
+    places = places if places is not None else places_of(dict.fromkeys(row.point for row in rows), by)
     found: dict[tuple[str, Place], dict[Point, list[Judged]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         found[row.subject, places[row.point]][row.point].append(row)
     return {key: found[key] for key in sorted(found)}
 
 
-def _places(points: Iterable[Point], by: By) -> dict[Point, Place]:
+def places_of(points: Iterable[Point], by: By = By.NETWORK) -> dict[Point, Place]:
     """The place of each vantage point. Of a network that has several names, the one that most of them use."""
     points = list(points)
     if by is By.COUNTRY:

@@ -7,21 +7,26 @@ that saw it end later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from probe.analysis.course import course, in_order, points, surest
-from probe.analysis.places import By, by_place
+from probe.analysis.places import By, by_place, places_of
 from probe.history import Between, Block, Edge, Judged, Place, Point, Span
 from probe.words import Confidence, Outcome
 
 
 def timeline(rows: Iterable[Judged], by: By = By.NETWORK) -> list[Block]:
     """Every block, by subject and place, then the earliest first. `rows` are oldest first."""
-    blocks = []
-    for (subject, place), heard in by_place(rows, by).items():
-        spans = [span for each in heard.values() for span in course(each).spans]
-        blocks += [_block(subject, place, together, heard) for together in _together(spans)]
-    return blocks
+    rows = list(rows)
+    return list(timeline_each([rows], places_of(dict.fromkeys(row.point for row in rows), by)))
+
+
+def timeline_each(series: Iterable[Sequence[Judged]], places: Mapping[Point, Place]) -> Iterator[Block]:
+    """The same of rows that come series after series, each with all there is on its subjects: one at a time is held."""
+    for rows in series:
+        for (subject, place), heard in by_place(rows, places=places).items():
+            spans = [span for each in heard.values() for span in course(each).spans]
+            yield from (_block(subject, place, together, heard) for together in _together(spans))
 
 
 def _together(spans: Iterable[Span]) -> list[list[Span]]:

@@ -34,7 +34,7 @@ def _apple(app: str, page: HttpDetail, body: bytes) -> Said:
         return Said.UNCLEAR
     try:
         answer = msgspec.json.decode(body, type=_Lookup)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return Said.UNCLEAR
     if any(str(result.get("trackId")) == app for result in answer.results):
         return Said.LISTED

@@ -30,7 +30,11 @@ _WIDE = 160
 
 Databases = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[DB...]", help="Databases of this program; read only.", show_default="--db"),
+    typer.Argument(
+        metavar="[DB...]",
+        help="Databases of this program, or datasets that it exported; read only.",
+        show_default="--db",
+    ),
 ]
 Subject = Annotated[str | None, typer.Option("--service", help="Of this service only; with --targets, of this target.")]
 Targets = Annotated[bool, typer.Option("--targets", help="Each target for itself, in place of services as a whole.")]
@@ -61,19 +65,22 @@ def compare(
     config: options.ConfigFile = None,
 ) -> int:
     """Services and networks: who can reach what now, since when, how sure. Several databases are read as one."""
-    from probe.analysis import cell_json
-    from probe.analysis import compare as compared
+    from probe.analysis import cell_json, compare_each, places_of
     from probe.form import dumps
     from probe.report.comparison import comparison
 
     place = _by(by)
     with _open(databases, db, config, targets=targets, subject=service) as found:
-        cells = compared(found.gathered.rows, timedelta(days=window), place)
+        gathered = found.gathered
+        if gathered.newest is None:
+            return Status.OK
+        begin = gathered.newest - timedelta(days=window)
+        cells = compare_each(gathered.series(), begin, places_of(gathered.points, place))
         if json:
             for cell in cells:
                 print(dumps(cell_json(cell, found.kind, found.histories.evidence)))
-        elif cells:
-            _console().print(comparison(cells, found.kind))
+        elif shown := list(cells):
+            _console().print(comparison(shown, found.kind))
     return Status.OK
 
 
@@ -86,25 +93,26 @@ def timeline(
     config: options.ConfigFile = None,
 ) -> int:
     """When each block began and ended, in each network, and by which measurements that is known."""
-    from probe.analysis import block_json
-    from probe.analysis import timeline as timed
+    from probe.analysis import block_json, places_of, timeline_each
     from probe.form import dumps
     from probe.report.comparison import block_lines, evidence_line
 
     with _open(databases, db, config, targets=targets, subject=service) as found:
-        blocks, ask = timed(found.gathered.rows), found.histories.evidence
+        blocks = timeline_each(found.gathered.series(), places_of(found.gathered.points))
+        ask, any_block = found.histories.evidence, False
         if json:
             for block in blocks:
                 print(dumps(block_json(block, found.kind, ask)))
             return Status.OK
         out = _console()
         for block in blocks:
+            any_block = True
             out.print(*block_lines(block), sep="\n", soft_wrap=True)
             for word, edge in (("begin", block.begin), ("end", block.end)):
                 for verdict in edge.verdicts if edge else ():
                     ids = [each.measurement_id for each in verdict.told_by(ask(verdict))]
                     out.print(evidence_line(word, verdict.started_at, ids), soft_wrap=True)
-        if found.gathered.rows and not blocks:
+        if found.gathered.newest is not None and not any_block:
             say("no block: nothing was seen blocked twice in a row, and no block proved itself")
     return Status.OK
 
@@ -171,14 +179,14 @@ def _open(
     from probe.cli.settings import database, load_config
     from probe.store import Histories, StoreError
 
-    paths = databases or [database(db, load_config(config).config)]
+    named = databases or [database(db, load_config(config).config)]
     kind = "target" if targets else "service"
     try:
-        with Histories(paths) as histories:
+        with _as_databases(named) as paths, Histories(paths) as histories:
             gathered = gather(histories.all, targets=targets, subject=subject)
-            if not gathered.rows and kind == "service" and subject is None:
+            if gathered.newest is None and kind == "service" and subject is None:
                 gathered, kind = gather(histories.all, targets=True), "target"
-                if gathered.rows:
+                if gathered.newest is not None:
                     say("no verdict on any service is recorded: here is each target for itself (--targets)")
             _remark(gathered, kind, subject)
             yield _Open(histories=histories, gathered=gathered, kind=kind)
@@ -186,9 +194,34 @@ def _open(
         raise Refusal(str(error), Status.CONFIGURATION) from None
 
 
+@contextmanager
+def _as_databases(named: list[Path]) -> Iterator[list[Path]]:
+    """The same, with a database that is thrown away in the place of each dataset."""
+    from tempfile import TemporaryDirectory
+
+    from probe.imports import UnreadableError
+    from probe.imports.datasets import write_verdicts
+
+    with TemporaryDirectory(prefix="probe-") as folder:
+        paths, wrong = [], []
+        for number, path in enumerate(named):
+            if not path.is_dir():
+                paths.append(path)
+                continue
+            paths.append(Path(folder) / str(number) / path.absolute().name)
+            paths[-1].parent.mkdir()
+            try:
+                write_verdicts(path, paths[-1])
+            except UnreadableError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise Refusal("\n".join(wrong), Status.CONFIGURATION)
+        yield paths
+
+
 def _remark(gathered: Gathered, kind: str, subject: str | None) -> None:
     """What the reader must know of the rows as a whole."""
-    if not gathered.rows:
+    if gathered.newest is None:
         of = f" on {subject}" if subject else ""
         hint = "; --targets shows targets that were measured by themselves" if kind == "service" else ""
         say(f"no verdict{of} is recorded{hint}")

@@ -11,8 +11,10 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
+from probe.address import parse
 from probe.budget import Meter
 from probe.classify import Ground
 from probe.cli.app_stores import ask_stores
@@ -20,7 +22,8 @@ from probe.cli.job import Job
 from probe.control import Client, clients_of
 from probe.crew import Crew
 from probe.handover import Heard, Setup
-from probe.model import Result, Run
+from probe.model import Result, Run, Target
+from probe.outage import Outage
 from probe.plan import Task
 from probe.run import Hand, Runner
 from probe.settling import Shelf, Sink
@@ -29,8 +32,15 @@ from probe.steps.outlets import MOST_UNANSWERED, Outlets
 from probe.storefront import StoreCheck
 from probe.worker import Begin, Tools, Worker
 
+_SOME = 10
 LARGE = 2_000
 """Targets from which on a run has a worker for each core: starting them costs as much as some hundred checks."""
+
+
+def names_of(targets: Iterable[Target]) -> list[str]:
+    """The first few names that are asked for, each once."""
+    names = (target.host for target in targets if parse(target.host) is None)
+    return list(dict.fromkeys(islice(names, _SOME)))
 
 
 def workers_for(targets: int, wanted: int | None) -> int:
@@ -51,6 +61,8 @@ class Done:
     over_budget: bool = False
     """The day's budget was used up before the end."""
     lost: str | None = None
+    """Why the host has no network any more, once it was lost for good."""
+    broken: str | None = None
     """How a worker ended before its work was done."""
 
 
@@ -83,10 +95,10 @@ class Conduct:
                 stop=self.stop,
             )
             finished = await runner.run(tasks)
-            over_budget = not finished and not self.stop.is_set()
+            over_budget = not finished and runner.lost is None and not self.stop.is_set()
             if finished and self.job.stores is not None:
                 finished = await ask_stores(self.job.stores, runner, take_store)
-        return Done(finished=finished, problems=_problems(clients), over_budget=over_budget)
+        return Done(finished=finished, problems=_problems(clients), over_budget=over_budget, lost=runner.lost)
 
     async def by_workers(self, tasks: Iterable[Task], workers: Sequence[Worker]) -> Done:
         """Has the targets measured."""
@@ -103,8 +115,14 @@ class Conduct:
             stop=self.stop,
         )
         finished = await crew.run(tasks)
-        over_budget = not finished and not self.stop.is_set() and crew.lost is None
-        return Done(finished=finished, problems=tuple(crew.problems), over_budget=over_budget, lost=crew.lost)
+        cut_short = self.stop.is_set() or crew.lost is not None or crew.broken is not None
+        return Done(
+            finished=finished,
+            problems=tuple(crew.problems),
+            over_budget=not finished and not cut_short,
+            lost=crew.lost,
+            broken=crew.broken,
+        )
 
 
 def begin_with(job: Job, network: Network) -> Begin:
@@ -150,6 +168,7 @@ def _runner(job: Job, run_id: str, ground: Ground, network: Network, clients: Se
         fingerprints=job.fingerprints,
         network=network,
         controls=clients,
+        outage=Outage(resolvers=network.resolvers, names=names_of(job.targets)),
         locate=job.locate,
         **more,
     )

@@ -76,7 +76,7 @@ def require_consent(config: Config, what: str = "a scheduled run needs consent")
 
 def _contacts(config: Config, control: list[str], db: Path | None, *, system: bool) -> Contacts:
     from probe.checks.follow_up import OTHER_NAME
-    from probe.cli.settings import SYSTEM_STATE, controls, database, upload_url
+    from probe.cli.settings import SYSTEM_STATE, controls, database, kept_megabytes, upload_url
     from probe.cli.sources import sources
     from probe.consent import Contacts
 
@@ -88,6 +88,7 @@ def _contacts(config: Config, control: list[str], db: Path | None, *, system: bo
         controls=controls(control, config),
         other_name=OTHER_NAME,
         database=SYSTEM_STATE / "probe.sqlite" if system and not named else database(db, config),
+        megabytes=kept_megabytes(None, config),
         upload=upload_url(config),
     )
 
@@ -132,6 +133,7 @@ def _print_json(contacts: Contacts, folder: Path, found: Agreement | None, why: 
         "hosts": contacts.hosts,
         "controls": list(contacts.controls),
         "database": str(contacts.database),
+        "keep_megabytes": contacts.megabytes,
         "upload": contacts.upload,
         "text": text(contacts),
     }

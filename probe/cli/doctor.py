@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from probe.cli import options
 from probe.cli.errors import Status
+from probe.cli.upkeep import Finding, of_database, of_descriptors, of_room, of_schedule
 
 if TYPE_CHECKING:
     from probe.certificate import Roots
@@ -25,16 +28,8 @@ if TYPE_CHECKING:
 
 _SECONDS = 5.0
 """For one operation: a user waits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One question to the host, and its answer."""
-
-    name: str
-    good: bool
-    """Nothing here keeps this machine from measuring well."""
-    text: str
+_STALE_DAYS = 365
+"""After which a database of networks names too many that are somebody else's now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +49,21 @@ def doctor(
     control: options.Controls = None,
     resolver: options.ResolverAddress = None,
     networks: options.NetworkFiles = None,
+    system: Annotated[
+        bool, typer.Option("--system", help="Consent, timer and database of the whole machine's service, not your own.")
+    ] = False,
     db: options.Database = None,
     config: options.ConfigFile = None,
 ) -> int:
     """Can this host measure? Resolver, clock, IPv4, IPv6, VPN, metered line, captive portal, control, trusted roots,
-    database, what waits to be uploaded. Contacts no target."""
-    from probe.cli.settings import controls, load_config, resolvers
+    networks, target lists; database, room on the disk, open files; consent and timer; what waits to be uploaded.
+    Contacts no target, and changes nothing."""
+    from probe.cli.settings import SYSTEM_STATE, controls, database, load_config, resolvers
     from probe.form import dumps
     from probe.report.safe import safe
 
     settings = load_config(config).config
+    path = SYSTEM_STATE / "probe.sqlite" if system and db is None else database(db, settings)
     roots, about_roots = _roots()
     found = asyncio.run(_examine(controls(control or [], settings), resolvers(resolver, settings), roots))
     findings = (
@@ -78,8 +78,11 @@ def doctor(
         about_roots,
         *_networks(networks, settings),
         _lists(settings),
-        _database(db, settings),
-        *_upload(db, settings),
+        of_database(path),
+        of_room(path),
+        of_descriptors(),
+        *of_schedule(settings, system=system),
+        *_upload(path, settings),
     )
     for finding in findings:
         if json:
@@ -262,7 +265,8 @@ def _networks(flags: list[Path] | None, config: Config) -> Iterator[Finding]:
     for database in found:
         days = (datetime.now(UTC) - database.built).days
         text = f"{database.kind} of {database.built:%Y-%m-%d}, {days} days old ({database.source})"
-        yield Finding(name=name, good=True, text=text)
+        stale = "; networks have changed hands since: get a newer one" if days > _STALE_DAYS else ""
+        yield Finding(name=name, good=not stale, text=text + stale)
     if not found:
         text = "no database is set (--networks FILE), so whose network an address is in stays unknown"
         yield Finding(name=name, good=True, text=text)
@@ -285,32 +289,23 @@ def _lists(config: Config) -> Finding:
     return Finding(name="target lists", good=found.problem is None, text=f"{held}, {origin}{unused}")
 
 
-def _database(flag: Path | None, config: Config) -> Finding:
-    from probe.cli.settings import database
-    from probe.store import Store, StoreError
-
-    path = database(flag, config)
-    try:
-        Store.open(path).close()
-    except StoreError as error:
-        return Finding(name="database", good=False, text=str(error))
-    return Finding(name="database", good=True, text=f"{path} can be written")
-
-
-def _upload(flag: Path | None, config: Config) -> Iterator[Finding]:
+def _upload(path: Path, config: Config) -> Iterator[Finding]:
     """Nothing where nothing is to be uploaded. That some of it waits is no fault, that it was tried in vain is."""
     from probe.cli.errors import Refusal
-    from probe.cli.settings import database, upload_url
+    from probe.cli.settings import upload_url
     from probe.cli.uploading import public_key, waiting
     from probe.store import Store, StoreError
     from probe.upload import outbox_of
 
-    name, path = "upload", database(flag, config)
+    name = "upload"
     try:
         url, key = upload_url(config), public_key(config)
         if url is None:
             return
-        with Store.open(path) as store:
+        if not path.exists():
+            yield Finding(name=name, good=True, text=f"to {url}; nothing is measured yet")
+            return
+        with Store.open(path, create=False) as store:
             text = f"to {url}, signed with {key or 'a key that is made with the first'}; {waiting(store)}"
     except (Refusal, StoreError) as error:
         yield Finding(name=name, good=False, text=str(error))

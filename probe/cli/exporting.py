@@ -21,7 +21,7 @@ from probe.cli.errors import Refusal, Status, say
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    from probe.exports import About, Seen
+    from probe.exports import About, Seen, Workers
     from probe.redaction import Redactor
     from probe.store import Dataset, Filter, Store
 
@@ -37,6 +37,9 @@ Creators = Annotated[
     list[str] | None, typer.Option("--creator", help="Who is to be cited. May be repeated.", show_default=False)
 ]
 
+_MUCH = 128 << 20
+"""Bytes of a database from which on it is worth the while to begin other processes."""
+_MOST_WORKERS = 4
 _ON_ITS_WAY = timedelta(hours=1)
 
 
@@ -67,13 +70,28 @@ def export_dataset(
     wanted, about = _wanted(about, service=service, country=country, outcome=outcome, since=since, until=until)
     signing = _key(key)
     with made_from(output, db, config) as (store, seen):
-        with store.dataset(wanted, by_day=FORMATS[form].by_day) as dataset:
-            redacted = Redacted(dataset, redactor_for(redact or [], dataset), bodies=bodies)
-            export(redacted, output, about, seen, signing)
+        with _workers(store, form) as workers:
+            alike = (lambda: workers.begin(store.path, wanted)) if workers else None
+            with store.dataset(wanted, by_day=FORMATS[form].by_day, alike=alike) as dataset:
+                redacted = Redacted(dataset, redactor_for(redact or [], dataset), bodies=bodies)
+                export(redacted, output, about, seen, signing, workers)
         _remember(store, wanted, seen, form)
     if seen.left_out:
         say(f"{seen.left_out} measurements of what is no page have no form in {form}, and are not in it")
     return Status.OK
+
+
+@contextmanager
+def _workers(store: Store, form: str) -> Iterator[Workers | None]:
+    """Other processes, where there is enough to do for them, and each has a processor; None where there is not."""
+    from probe.exports import FORMATS, Workers
+
+    count = min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
+    if not FORMATS[form].by_day or count < 2 or store.path.stat().st_size < _MUCH:
+        yield None
+        return
+    with Workers(count) as workers:
+        yield workers
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def _in_lines(known: Fingerprints, content: bytes, name: str) -> Iterator[Seen]:
             row = msgspec.json.decode(line)
             rows = row.get("observations", [row]) if isinstance(row, dict) else [row]
             observations = [observation_from_json(each) for each in rows]
-        except (msgspec.MsgspecError, FormError, TypeError) as error:
+        except (msgspec.MsgspecError, FormError, UnicodeDecodeError, TypeError, RecursionError) as error:
             raise Refusal(f"{name}: line {number}: {error}", Status.USAGE) from None
         for observation in observations:
             yield from ((sighting, observation.id) for sighting in _in_detail(known, observation.detail))

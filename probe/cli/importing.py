@@ -26,8 +26,8 @@ def import_files(
         list[Path],
         typer.Argument(
             metavar="FILE|DIR...",
-            help="A database of this program, a dataset that it exported as jsonl, or OONI measurements (JSON, JSONL,"
-            " gzipped or not).",
+            help="A database of this program, a dataset that it exported (csv, jsonl, parquet), or OONI measurements"
+            " (JSON, JSONL, gzipped or not).",
         ),
     ],
     key: Annotated[

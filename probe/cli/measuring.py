@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from probe.cli import options
 from probe.cli.errors import Refusal, Status
+from probe.cli.keeping import keep_small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,6 +183,18 @@ def run(
             show_default="no",
         ),
     ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            "--keep",
+            envvar="PROBE_KEEP",
+            min=0,
+            metavar="MEGABYTES",
+            help="After a scheduled run, let the oldest pages and then the oldest measurements go where the database"
+            " holds more; 0: let it grow.",
+            show_default="180",
+        ),
+    ] = None,
     allow_metered: Annotated[
         bool | None,
         typer.Option(
@@ -211,7 +225,7 @@ def run(
     from probe.cli.consenting import require_consent
     from probe.cli.contacts import show_contacts
     from probe.cli.session import carry_out
-    from probe.cli.settings import budget, database, is_scheduled, load_config
+    from probe.cli.settings import budget, database, is_scheduled, kept_megabytes, load_config
     from probe.cli.sources import sources
     from probe.cli.uploading import upload_after_run
     from probe.run import Pace
@@ -261,6 +275,8 @@ def run(
     status = carry_out(job)
     if scheduled and job.database is not None and status not in _NOT_UPLOADED_AFTER:
         upload_after_run(job.database, files.config)
+    if scheduled and job.database is not None:  # after the upload, for which all of the run is packed
+        keep_small(job.database, kept_megabytes(keep, files.config), datetime.now(UTC))
     return status
 
 

@@ -25,6 +25,8 @@ User = Annotated[bool, typer.Option("--user", help="For your own user's service 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 
 _SYSTEM_FOLDER = Path("/etc/systemd/system")
+_PACKAGES = Path("/usr/lib/systemd")
+"""Where packages of the distribution put their units, for the system and for users."""
 _TIMER = "probe.timer"
 _SERVERS = ("probe-control.service", "probe-collect.service")
 _RUNNING = Path("/run/systemd/system")
@@ -42,8 +44,15 @@ class Manager:
 
     @classmethod
     def of(cls, *, user: bool) -> Manager:
+        if not user:
+            return cls(user=user, folder=_SYSTEM_FOLDER)
         home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        return cls(user=user, folder=home / "systemd" / "user" if user else _SYSTEM_FOLDER)
+        return cls(user=user, folder=home / "systemd" / "user")
+
+    def place(self, name: str) -> Path:
+        """Where systemd finds a unit: the administrator's, else the package's; or where it is to be written."""
+        own, packaged = self.folder / name, _PACKAGES / self.folder.name / name
+        return packaged if packaged.exists() and not own.exists() else own
 
     @property
     def systemctl(self) -> tuple[str, ...]:
@@ -81,9 +90,9 @@ def install(user: User = False, dry_run: DryRun = False) -> int:
     manager = Manager.of(user=user)
     _require_consent(manager)
     for name, text in _units(manager).items():
-        path = manager.folder / name
-        if _written(path) == text:
-            print(f"unchanged {path}")
+        found, path = manager.place(name), manager.folder / name
+        if _written(found) == text:
+            print(f"unchanged {found}")
             continue
         print(f"{'would write' if dry_run else 'wrote'} {path}")
         if not dry_run:
@@ -109,7 +118,7 @@ def status(user: User = False, json: options.Json = False) -> int:
         agreed, why = time_text(found.agreed_at), None
     except ConsentError as error:
         agreed, why = None, str(error)
-    there = {name: _state(manager.folder / name, text) for name, text in _units(manager, anywhere=True).items()}
+    there = {name: _state(manager.place(name), text) for name, text in _units(manager, anywhere=True).items()}
     units = (
         (_TIMER, "probe.service")
         if user
@@ -122,7 +131,7 @@ def status(user: User = False, json: options.Json = False) -> int:
         return Status.OK
     print(f"consent    {f'since {agreed}' if agreed else f'none: {why}'}")
     for name, state in there.items():
-        print(f"unit       {manager.folder / name}: {state}")
+        print(f"unit       {manager.place(name)}: {state}")
     for unit, values in (shown or {}).items():
         print(f"systemd    {unit}: {', '.join(f'{key} {value}' for key, value in values.items())}")
     if shown is None:
@@ -132,21 +141,21 @@ def status(user: User = False, json: options.Json = False) -> int:
 
 @app.command("remove")
 def remove(user: User = False, dry_run: DryRun = False) -> int:
-    """Stop the timer and take the units away. The database and the consent stay."""
+    """Stop the timer and take the units away; those of a package are only stopped. Database and consent stay."""
     from probe.cli.settings import consent_folder
 
     manager = Manager.of(user=user)
-    there = [path for name in _names(manager) if (path := manager.folder / name).exists()]
+    there = [path for name in _names(manager) if (path := manager.place(name)).exists()]
     for path in there:
         if not path.name.endswith("@.service"):
             manager.tell(*(("disable", "--now") if _installs(path) else ("stop",)), path.name, dry_run=dry_run)
     for path in there:
+        if path.parent != manager.folder:
+            print(f"left {path}, which belongs to a package")
+            continue
         print(f"{'would remove' if dry_run else 'removed'} {path}")
         if not dry_run:
-            try:
-                path.unlink()
-            except OSError as error:
-                raise _cannot_write(path, error) from None
+            _remove(path)
     if there:
         manager.tell("daemon-reload", dry_run=dry_run)
     else:
@@ -226,6 +235,13 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         path.chmod(0o644)
+    except OSError as error:
+        raise _cannot_write(path, error) from None
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink()
     except OSError as error:
         raise _cannot_write(path, error) from None
 

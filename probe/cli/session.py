@@ -7,23 +7,21 @@ import os
 import secrets
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from probe import __version__
-from probe.address import parse
 from probe.budget import Meter
 from probe.classify import Ground, classify, judge, rules_version
+from probe.cli.beginning import GoesOnError, begin
 from probe.cli.budgeting import meter_of, used_up
-from probe.cli.conduct import Conduct, begin_with
+from probe.cli.clock import even_clock
+from probe.cli.conduct import Conduct, begin_with, names_of
 from probe.cli.desk import Desk, Shelf
 from probe.cli.errors import Refusal, Status
 from probe.cli.job import Job
@@ -32,7 +30,7 @@ from probe.cli.recorder import Recorder
 from probe.cli.unwelcome import unwelcome
 from probe.form import dumps, result_json, service_verdict_json, store_check_json
 from probe.identity import new_id
-from probe.model import Host, Measurement, Outcome, Result, Run, Target, Verdict
+from probe.model import Measurement, Outcome, Result, Run, Target, Verdict
 from probe.networks import NetworksError
 from probe.plan import plan
 from probe.report.host import trouble
@@ -43,16 +41,17 @@ from probe.service import ServiceVerdict
 from probe.steps.errors import HostExhaustedError
 from probe.steps.host import look, public_roots, system_roots
 from probe.steps.network import Network
-from probe.store import Store, StoreError, Writer, process_token
+from probe.store import Store, StoreError, Writer
 from probe.storefront import StoreCheck
-from probe.targets import without
 from probe.worker import Worker, hired
 
-_SOME = 10
-"""Names of which the resolvers are told, where they answer no other question."""
 _STATUS = {signal.SIGINT: Status.SIGINT, signal.SIGTERM: Status.SIGTERM}
 
 _NO_CONTROL = "No control vantage point is set (--control URL), so a failure seen here cannot be told from an outage."
+
+_NO_THREAD = "can't start new thread"  # all that Python says, by a RuntimeError, where the system gives it none
+
+_BESIDE = "Another scheduled run has been going on since {since:%Y-%m-%d %H:%M} UTC: nothing was measured twice."
 
 
 @dataclass(slots=True)
@@ -62,7 +61,7 @@ class Session:
     job: Job
     workers: Sequence[Worker] = ()
     """Those that measure; none where this process does it itself."""
-    lost: str | None = None
+    broken: str | None = None
     """How one of them ended before its work was done."""
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     judged: list[tuple[Target, Verdict]] = field(default_factory=list)
@@ -73,6 +72,10 @@ class Session:
     over_budget: bool = False
     """It was used up before the end."""
     stopped_by: signal.Signals | None = None
+    lost: str | None = None
+    """Why this machine has no network any more."""
+    beside: bool = False
+    """Another scheduled run goes on, and this one leaves everything to it."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     out: Console = field(default_factory=lambda: Console(highlight=False, markup=False, emoji=False, soft_wrap=True))
     err: Console = field(
@@ -133,6 +136,8 @@ class Session:
         if self.stopped_by is not None:
             return _STATUS[self.stopped_by]
         if self.lost is not None:
+            return Status.OFFLINE
+        if self.broken is not None:
             return Status.FAILED
         if self.outcomes[Outcome.BLOCKED]:
             return Status.BLOCKED
@@ -156,21 +161,25 @@ def carry_out(job: Job) -> Status:
         public_roots=public_roots(),
         timeouts=job.timeouts,
         networks=job.networks,
+        now=even_clock(),
     )
     try:
         spare_the_collector()
         with hired(job.workers if job.workers > 1 else 0, begin_with(job, network)) as workers, _open(job) as store:
             session = Session(job, workers)
             status = asyncio.run(_carry_out_until_stopped(session, network, store))
-            if job.metrics is not None:
+            if job.metrics is not None and not session.beside:
                 session.tally.write(job.metrics, store, status)
             return status
     except StoreError as error:
         raise Refusal(f"not recorded: {error}", Status.FAILED) from None
     except NetworksError as error:
         raise Refusal(str(error), Status.CONFIGURATION) from None
-    except HostExhaustedError as error:
-        text = f"this machine has run out of descriptors or memory ({error}); ask for less with --concurrency"
+    except (HostExhaustedError, MemoryError, RuntimeError) as error:
+        if type(error) is RuntimeError and str(error) != _NO_THREAD:
+            raise
+        what = f" ({error})" if str(error) else ""
+        text = f"this machine has run out of descriptors or memory{what}; ask for less with --concurrency"
         raise Refusal(text, Status.FAILED) from None
 
 
@@ -194,11 +203,16 @@ async def _carry_out_until_stopped(session: Session, network: Network, store: St
 
 async def _carry_out(session: Session, network: Network, store: Store | None) -> Status:
     job = session.job
-    looked = await unless(session.stop, look(network.resolvers, _some_names(job.targets)))
+    looked = await unless(session.stop, look(network.resolvers, names_of(job.targets)))
     if looked is None:
         return session.status()
     host, resolvers = looked
-    run, left = _begin(job, host, store)
+    try:
+        run, left = begin(job, host, store)
+    except GoesOnError as other:
+        session.err.print(_BESIDE.format(since=other.since))
+        session.beside = True
+        return Status.OFFLINE
     if run is None:
         session.err.print("There is no run to resume: every run in this database was finished.")
         return Status.OK
@@ -216,50 +230,9 @@ async def _carry_out(session: Session, network: Network, store: Store | None) ->
     session.tally.complete = finished
     _conclude(session, run, store)
     if finished and store is not None:
-        store.finish_run(run.id, datetime.now(UTC))
+        store.finish_run(run.id, network.now())
     _close(session, replace(run, host=ground.host), len(left))
     return session.status()
-
-
-def _some_names(targets: Iterable[Target]) -> list[str]:
-    """The first few names that will be asked for."""
-    return list(dict.fromkeys(islice((each.host for each in targets if parse(each.host) is None), _SOME)))
-
-
-def _begin(job: Job, host: Host, store: Store | None) -> tuple[Run | None, Sequence[Target]]:
-    """The run that this job is, recorded, and which of its targets are still to be measured."""
-    now = datetime.now(UTC)
-    if job.resume and store is not None:
-        unfinished = store.unfinished_run()
-        if unfinished is None or not store.take_over_run(unfinished, process_token()):
-            return None, ()
-        left = without(job.targets, store.measured(unfinished.id))
-        here = replace(host, since=now, before=unfinished.host) if len(left) < len(job.targets) else host
-        return replace(unfinished, host=here, vantage=job.vantage), left
-    run = Run(
-        id=new_id(now),
-        command=job.command,
-        vantage=job.vantage,
-        host=host,
-        started_at=now,
-        process=process_token(),
-        software=f"probe {__version__}",
-        settings={
-            "controls": list(job.controls),
-            "concurrency": job.pace.concurrency,
-            "rate": job.pace.rate,
-            "workers": job.workers,
-            "timeout_tcp": job.timeouts.tcp,
-            "locate": job.locate,
-            "targets": len(job.targets),
-            "networks": job.networks.described(),
-            **job.settings,
-        },
-        services=job.services,
-    )
-    if store is not None:
-        store.begin_run(run)
-    return run, job.targets
 
 
 def _conclude(session: Session, run: Run, store: Store | None) -> None:
@@ -305,7 +278,7 @@ async def _measure(
             done = await conduct.by_this_process(tasks, take_store)
         if recorder is not None:
             await recorder.note_host()
-    session.lost, session.over_budget = done.lost, done.over_budget
+    session.lost, session.broken, session.over_budget = done.lost, done.broken, done.over_budget
     for problem in done.problems:
         session.err.print(f"control: {problem}")
     return done.finished
@@ -365,14 +338,12 @@ def _tell_offline(session: Session, run: Run) -> Status:
 
 def _close(session: Session, run: Run, planned: int) -> None:
     job = session.job
-    if session.stopped_by is not None:
+    if session.stopped_by is not None or session.lost is not None or session.broken is not None:
         left = planned - session.outcomes.total()
+        why = f"Cut short, {session.broken}" if session.broken is not None else "Stopped"
+        why = f"This machine lost its network on the way: {session.lost}" if session.lost is not None else why
         how = "; `probe run --resume` measures the rest" if job.command == "run" and job.database else ""
-        session.err.print(f"Stopped: {left} of {planned} not measured{how}.")
-    elif session.lost is not None:
-        left = planned - session.outcomes.total()
-        how = "; `probe run --resume` measures the rest" if job.database else ""
-        session.err.print(f"Cut short, {session.lost}: {left} of {planned} not measured{how}.")
+        session.err.print(f"{why}: {left} of {planned} not measured{how}.")
     if session.over_budget and session.meter is not None:
         resumable = job.command == "run" and job.database is not None
         session.err.print(used_up(session.meter, planned, session.outcomes.total(), resumable=resumable))
@@ -385,4 +356,5 @@ def _close(session: Session, run: Run, planned: int) -> None:
 
 
 def _short(path: Path | None) -> str:
-    return os.path.relpath(path) if path and Path(os.path.relpath(path)).parts[:1] != ("..",) else str(path)
+    near = path is not None and path.absolute().is_relative_to(Path.cwd()) and Path.cwd() != Path("/")
+    return os.path.relpath(path) if path and near else str(path)

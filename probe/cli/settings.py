@@ -37,6 +37,8 @@ a run in the lab, where each host has one address; eight are tried at most)."""
 
 LEAST_TIMEOUT, MOST_TIMEOUT = 0.1, 300.0
 LEAST_RATE = 0.01
+KEPT_MEGABYTES = 180
+"""About a month of the shipped lists, every six hours."""
 
 
 class VantageTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -101,6 +103,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
     allow_vpn: bool = False
     """Let scheduled runs measure where the way out is a VPN."""
+    keep: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Megabytes that the database of scheduled runs is kept at; 0: it grows."""
     allow_metered: bool = False
     """Let them measure where it is paid for by the byte."""
     vantage: VantageTable = VantageTable()
@@ -123,9 +127,9 @@ def load_config(named: Path | None) -> Files:
     """Reads `--config`, else the user's file, else the system's; none of them is fine."""
     if named is not None:
         return Files(config=_read(named), source=named)
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    for path in (home / "probe" / "probe.toml", Path("/etc/probe/probe.toml")):
-        if path.is_file():
+    home = _own("XDG_CONFIG_HOME", ".config")
+    for folder in (home, Path("/etc")):
+        if folder is not None and (path := folder / "probe" / "probe.toml").is_file():
             return Files(config=_read(path), source=path)
     return Files(config=Config(), source=None)
 
@@ -137,7 +141,7 @@ def _read(path: Path) -> Config:
         return msgspec.toml.decode(path.read_bytes(), type=Config)
     except OSError as error:
         raise Refusal(f"{path}: cannot be read: {error.strerror}", Status.CONFIGURATION) from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # of nesting, and of numbers without end
         keys = ", ".join(Config.__struct_fields__)
         raise Refusal(f"{path}: {error} (keys: {keys})", Status.CONFIGURATION) from None
 
@@ -147,10 +151,15 @@ def database(flag: Path | None, config: Config) -> Path:
     if flag is not None:
         return flag
     if config.database is not None:
-        return Path(config.database).expanduser()
+        return _path(config.database)
     if _state() is None and (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "results").is_dir():
         return _CHECKOUT / "results" / "probe.sqlite"
     return data_folder() / "probe.sqlite"
+
+
+def kept_megabytes(flag: int | None, config: Config) -> int:
+    """What the database of scheduled runs is kept at; 0: it grows."""
+    return next(each for each in (flag, config.keep, KEPT_MEGABYTES) if each is not None)
 
 
 def installed_lists() -> Path:
@@ -165,8 +174,32 @@ def consent_folder(*, system: bool = False) -> Path:
 
 def data_folder() -> Path:
     """Where this program keeps what it makes: the service's state, else the user's data."""
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return _state() or home / "probe"
+    if (state := _state()) is not None:
+        return state
+    home = _own("XDG_DATA_HOME", ".local", "share")
+    if home is None:
+        raise Refusal(
+            "this user has no home directory: set HOME, XDG_DATA_HOME or STATE_DIRECTORY", Status.CONFIGURATION
+        )
+    return home / "probe"
+
+
+def _own(variable: str, *below: str) -> Path | None:
+    """A folder of the user's own; None where no home is known, as for a user that exists only while a service runs."""
+    if folder := os.environ.get(variable):
+        return Path(folder)
+    try:
+        return Path.home().joinpath(*below)
+    except RuntimeError:
+        return None
+
+
+def _path(text: str) -> Path:
+    """A path of the configuration, in which `~` is the home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise Refusal(f"the configuration's {text}: whose home is meant is not known", Status.CONFIGURATION) from None
 
 
 def _state() -> Path | None:
@@ -254,7 +287,7 @@ def secure_resolver(flag: str | None, config: Config) -> SecureResolver | None:
 def fingerprints(flags: list[Path] | None, config: Config) -> Fingerprints:
     """The signs by which those who block are known: the shipped ones, and those of the files that were named."""
     own: list[Fingerprint] = []
-    for path in flags or [Path(each).expanduser() for each in config.fingerprints]:
+    for path in flags or [_path(each) for each in config.fingerprints]:
         try:
             with path.open("rb") as file:
                 own += read(file.read(LARGEST + 1), str(path))
@@ -290,7 +323,7 @@ def budget(max_bytes: int | None, connections: int | None, config: Config, *, sc
 
 def known_networks(flags: list[Path] | None, config: Config) -> Networks:
     """The databases of networks that were named. Raises Refusal for one that cannot be used."""
-    paths = flags or [Path(name).expanduser() for name in config.networks.databases]
+    paths = flags or [_path(name) for name in config.networks.databases]
     try:
         return Networks.open(paths)
     except NetworksError as error:

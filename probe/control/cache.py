@@ -12,13 +12,12 @@ import asyncio
 import functools
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from probe.control.fault import OwnFaultError
+from probe.control.keeping import Newest, size_of
 from probe.control.merging import merged, tried
 from probe.failure import Failure
 from probe.model import Measurement, ProtocolName, Target
@@ -27,11 +26,11 @@ from probe.steps.errors import HostExhaustedError
 MOST_KEPT = 10_000
 DOUBTFUL_SECONDS = 10.0
 """For which a measurement in which something did not answer in time is fresh."""
+MOST_KEPT_BYTES = 128 << 20
 MOST_RECENT = 2_000
+MOST_RECENT_BYTES = 64 << 20
 """What was made out of measurements, and will be wanted again."""
 
-K = TypeVar("K")
-V = TypeVar("V")
 Key = tuple[str, ProtocolName | None, tuple[str, ...], str | None]
 """The name of a target, the protocol that is spoken, its roots, and the address at which it was measured where it is
 not the target's own."""
@@ -69,6 +68,7 @@ class Measurements:
     most_running: int
     clock: Callable[[], float] = time.monotonic
     most_kept: int = MOST_KEPT
+    most_kept_bytes: int = MOST_KEPT_BYTES
     hits: int = 0
     """Asks for a target that was fresh or under way."""
     made: int = 0
@@ -76,10 +76,11 @@ class Measurements:
     addresses: int = 0
     """Additional addresses at which a target was looked at."""
     _under_way: dict[Key, asyncio.Future[Answer]] = field(default_factory=dict)
-    _kept: OrderedDict[Key, _Kept] = field(default_factory=OrderedDict)
-    """In the order in which they were measured."""
+    _kept: Newest[Key, _Kept] = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _whole: OrderedDict[tuple[str, ...], Measurement] = field(default_factory=OrderedDict)
+    _whole: Newest[tuple[str, ...], Measurement] = field(
+        default_factory=lambda: Newest(most=MOST_RECENT, most_bytes=MOST_RECENT_BYTES, size=size_of)
+    )
     """What was put together, by the ids of the parts."""
     _merging: dict[asyncio.Task[None], asyncio.Future[Answer]] = field(default_factory=dict)
     _group: asyncio.TaskGroup | None = None
@@ -87,6 +88,9 @@ class Measurements:
 
     def __post_init__(self) -> None:
         self._places = asyncio.Semaphore(self.most_running)
+        self._kept = Newest(
+            most=self.most_kept, most_bytes=self.most_kept_bytes, size=lambda kept: size_of(kept.answer)
+        )
 
     @property
     def in_flight(self) -> int:
@@ -138,7 +142,7 @@ class Measurements:
             found = [part.result() for part in parts if part.done()]
             others = [each for each in found if isinstance(each, Measurement)]
             key = (answer.id, *sorted(each.id for each in others))
-            answer = recent(self._whole, key, functools.partial(merged, answer, others))
+            answer = self._whole.made(key, functools.partial(merged, answer, others))
         _tell(future, answer)
 
     def _part(self, target: Target, address: str | None) -> asyncio.Future[Answer]:
@@ -169,8 +173,7 @@ class Measurements:
         answer = await self._attempt(target, key[-1])
         del self._under_way[key]
         if isinstance(answer, Measurement):
-            self._kept.pop(key, None)
-            self._kept[key] = _Kept(answer, self.clock() + self._lasts(answer))
+            self._kept.put(key, _Kept(answer, self.clock() + self._lasts(answer)))
         _tell(future, answer)
 
     def _lasts(self, answer: Measurement) -> float:
@@ -199,20 +202,7 @@ class Measurements:
 
     def _drop_stale(self) -> None:
         now = self.clock()
-        while self._kept:
-            oldest = next(iter(self._kept))
-            if self._kept[oldest].stale_at > now and len(self._kept) <= self.most_kept:
-                break
-            del self._kept[oldest]
-
-
-def recent(made: OrderedDict[K, V], key: K, make: Callable[[], V]) -> V:
-    """What was made for this key, or is made now; of all of them the last MOST_RECENT are kept."""
-    if key not in made:
-        made[key] = make()
-        if len(made) > MOST_RECENT:
-            made.popitem(last=False)
-    return made[key]
+        self._kept.drop_oldest_while(lambda kept: kept.stale_at <= now)
 
 
 _STOPPING = Unmeasured(reason="this control is stopping")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -26,8 +25,9 @@ from probe import __version__
 from probe.checks import measure, measure_at
 from probe.control import limits, ooni
 from probe.control.access import Access, Listed
-from probe.control.cache import Answer, Measurements, Unmeasured, recent
+from probe.control.cache import MOST_RECENT, MOST_RECENT_BYTES, Answer, Measurements, Unmeasured
 from probe.control.fault import OwnResolvers
+from probe.control.keeping import Newest
 from probe.control.limits import RefusedError
 from probe.control.metrics import OTHER, TEXT, Requests, metrics_text
 from probe.control.neutral import Neutral
@@ -88,7 +88,9 @@ class Control:
     access: Access
     measurements: Measurements
     requests: Requests = field(default_factory=Requests)
-    lines: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+    lines: Newest[str, bytes] = field(
+        default_factory=lambda: Newest(most=MOST_RECENT, most_bytes=MOST_RECENT_BYTES, size=len)
+    )
 
     async def measure(self, request: Request) -> Response:
         """`POST /v1/measure`"""
@@ -174,7 +176,7 @@ class Control:
 
     def _line(self, measurement: Measurement) -> bytes:
         """Written once for all who are given the same measurement: its id stands for its rows."""
-        return recent(self.lines, measurement.id, functools.partial(measurement_line, measurement))
+        return self.lines.made(measurement.id, functools.partial(measurement_line, measurement))
 
     @staticmethod
     def _admit_addresses(ask: Ask) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Law: a connection is for asking. One that says nothing, or never finishes saying
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import ssl
@@ -81,6 +82,8 @@ async def serve_on(app: Starlette, sock: socket.socket, *, tls: Tls | None = Non
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
     )
+    # It would say "socket.send() raised exception" for each answer to a client that has gone, and fill the log.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     server = uvicorn.Server(config)
     with _own_signals():
         async with asyncio.TaskGroup() as group:

@@ -4,6 +4,7 @@ from probe.exports.files import ExportError, Seen
 from probe.exports.package import LICENCES, About
 from probe.exports.publishing import DATABASE, METADATA, publish
 from probe.exports.rows import Redacted
+from probe.exports.workers import Workers
 from probe.exports.writing import FORMATS, check_output, export
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ExportError",
     "Redacted",
     "Seen",
+    "Workers",
     "check_output",
     "export",
     "publish",

@@ -1,7 +1,8 @@
 """CSV (RFC 4180), one file a table: UTF-8 without a mark, a header, lines that end in a line feed.
 
 Law: an absent value is an empty cell, an empty text is `""`; truth is `true` or `false`; lists and objects are JSON,
-bytes are base64.
+bytes are base64. A text that a spreadsheet would take for a formula has an apostrophe before it, and so has one that
+begins with an apostrophe: without the first one, each is again what it was.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from probe.exports.rows import Redacted, Row
 from probe.exports.shape import Kind, Table
 from probe.form import dumps
 
+_FORMULA = frozenset("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+"""With what a formula begins, in the widths of East Asia too."""
 _QUOTED = re.compile(r'[",\r\n]|\A\s|\s\Z|\A\Z')
 
 
@@ -43,18 +46,21 @@ def _line_of(table: Table) -> Callable[[Row], str]:
 FORM = LineForm(name="csv", mediatype="text/csv", head=_head, line_of=_line_of)
 
 
-def _text(value: Any) -> str:
-    text = str(value)
-    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+def text(value: Any) -> str:
+    """A cell with this text."""
+    said = str(value)
+    if said[:1] in _FORMULA:
+        said = "'" + said
+    return '"' + said.replace('"', '""') + '"' if _QUOTED.search(said) else said
 
 
 def _json(value: Any) -> str:
-    return _text(dumps(value))
+    return text(dumps(value))
 
 
 _CELLS: Mapping[Kind, Callable[[Any], str]] = {
-    Kind.TEXT: _text,
-    Kind.TIME: _text,
+    Kind.TEXT: text,
+    Kind.TIME: text,
     Kind.INTEGER: str,
     Kind.NUMBER: repr,
     Kind.BOOLEAN: lambda value: "true" if value else "false",

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from probe.exports.rows import Redacted, Row
+from probe.exports.cells import Columns
+from probe.exports.rows import Redacted
 from probe.exports.shape import Table
 from probe.form import time_text
 from probe.model import Result
@@ -33,11 +34,15 @@ class Resource:
     mediatype: str
 
 
+def _tell_nobody(table: str, rows: int) -> None:
+    """Where nobody looks."""
+
+
 @dataclass(slots=True)
 class Seen:
     """What the rows that were written say of the dataset as a whole."""
 
-    tell: Callable[[str, int], None] = lambda table, rows: None
+    tell: Callable[[str, int], None] = _tell_nobody
     """Told of progress: a table, and how many of its rows are written."""
     measurements: int = 0
     left_out: int = 0
@@ -49,31 +54,40 @@ class Seen:
     rules: set[str] = field(default_factory=set)
     """The versions of the rules that the verdicts were made by."""
 
-    def rows(self, table: Table, rows: Iterator[Row]) -> Iterator[Row]:
+    def batches(self, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
         """The same rows, looked at."""
-        for number, row in enumerate(rows, start=1):
+        told = 0
+        for columns in batches:
             if table.name == "measurement":
-                self._measured(row["started_at"])
+                self._measured(columns["started_at"])
             elif table.name == "verdict":
-                self.rules.add(row["rules_version"])
+                self.rules.update(columns["rules_version"])
             elif table.name == "vantage":
-                self.countries.add(row["country"])
-            if number % _OFTEN == 0:
-                self.tell(table.name, number)
-            yield row
+                self.countries.update(columns["country"])
+            told += len(next(iter(columns.values())))
+            self.tell(table.name, told)
+            yield columns
+
+    def add(self, other: Seen) -> None:
+        """What was seen of other rows of the same dataset."""
+        self.measurements += other.measurements
+        moments = [moment for moment in (self.first, self.last, other.first, other.last) if moment is not None]
+        self.first, self.last = min(moments, default=None), max(moments, default=None)
+        self.countries |= other.countries
+        self.rules |= other.rules
 
     def result(self, result: Result) -> None:
         """Of a format that has records."""
-        self._measured(time_text(result.measurement.started_at))
+        self._measured([time_text(result.measurement.started_at)])
         self.rules.add(result.verdict.rules_version)
         self.countries.add(result.measurement.vantage.country)
         if self.measurements % _OFTEN == 0:
             self.tell("measurement", self.measurements)
 
-    def _measured(self, moment: str) -> None:
-        self.measurements += 1
-        self.first = min(moment, self.first or moment)
-        self.last = max(moment, self.last or moment)
+    def _measured(self, moments: list[str]) -> None:
+        self.measurements += len(moments)
+        self.first = min((*moments, self.first or moments[0]))
+        self.last = max((*moments, self.last or moments[0]))
 
 
 _OFTEN = 2000

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from probe.exports.files import Resource, Seen
-from probe.exports.rows import Redacted, Row
+from probe.exports.rows import Redacted, Row, read
 from probe.exports.shape import Table
 
 
@@ -31,9 +31,9 @@ class LineForm:
 def write_tables(redacted: Redacted, folder: Path, seen: Seen, form: LineForm) -> list[Resource]:
     """Writes every table that has rows, one file each."""
     resources = []
-    for table, rows in redacted.tables():
+    for table, batches in redacted.tables():
         path = folder / f"{table.name}.{form.name}"
-        count = _write(path, seen.rows(table, rows), form.head(table), form.line_of(table))
+        count = _write(path, read(table, seen.batches(table, batches)), form.head(table), form.line_of(table))
         if count:
             resource = Resource(
                 name=table.name,

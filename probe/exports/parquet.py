@@ -1,51 +1,58 @@
 """Parquet: a folder a table; what grows with every measurement is parted by day and country, as Hive does it.
 
-Law: one part is open at a time and one batch of rows in memory, however many there are. Times are timestamps (UTC,
-microseconds), closed vocabularies are dictionaries, lists and objects are JSON in a text, as in the database.
+Law: a process has one part open at a time and one batch of rows in memory, however many there are. Times are timestamps
+(UTC, microseconds), closed vocabularies are dictionaries, lists and objects are JSON in a text, as in the database.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import groupby, islice
-from operator import itemgetter
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from probe.exports.cells import Columns
 from probe.exports.files import ExportError, Resource, Seen
-from probe.exports.rows import Redacted, Row
-from probe.exports.shape import Column, Kind, Table
-from probe.form import dumps, parse_time
+from probe.exports.rows import Redacted
+from probe.exports.shape import SHAPES, Column, Kind, Table
+from probe.exports.workers import Task, Workers
+from probe.form import parse_time
+from probe.store.datasets import Part
 
 _BATCH = 20_000
 """Rows that are held, and the least that a row group has where there are so many."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_VARIED = frozenset({"id", "measurement_id", "run_id", "started", "runtime", "started_at", "headers", "body", "der"})
+"""Columns in which hardly a value comes twice."""
 
 
-def write(redacted: Redacted, folder: Path, seen: Seen) -> list[Resource]:
-    """A table without rows has no folder. Raises ExportError where `pyarrow` is not installed."""
+def write(redacted: Redacted, folder: Path, seen: Seen, workers: Workers | None = None) -> list[Resource]:
+    """A table without rows has no folder. With workers they write, which changes nothing of what is written. Raises
+    ExportError where `pyarrow` is not installed."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
         raise ExportError("Parquet needs pyarrow: pip install 'reachability-probe[analysis]'") from None
+    tasks: list[Task] = [
+        (table.name, part, str(folder / path_of(table, part)))
+        for table in redacted.present()
+        for part in redacted.dataset.parts(table.name)
+    ]
+    if workers is None:
+        counts = {task: write_part(redacted, Path(task[2]), SHAPES[task[0]], task[1], seen) for task in tasks}
+    else:
+        counts = _written_by(workers, redacted, tasks, seen)
     resources = []
-    for table, rows in redacted.tables():
-        paths: list[str] = []
-        count = 0
-        looked_at = seen.rows(table, rows)
-        place = itemgetter("day", "country") if table.in_parts else lambda row: None
-        for part, of_part in groupby(looked_at, place):
-            path = Path(table.name, *(_part(*part) if part else ()), "part-0.parquet")
-            count += _write(folder / path, table, of_part)
-            paths.append(str(path))
-        if count:
+    for table in redacted.present():
+        paths = [(place, count) for (name, _, place), count in counts.items() if name == table.name and count]
+        if paths:
             resource = Resource(
                 name=table.name,
-                paths=tuple(paths),
+                paths=tuple(Path(place).relative_to(folder).as_posix() for place, _ in paths),
                 table=table,
-                rows=count,
+                rows=sum(count for _, count in paths),
                 format="parquet",
                 mediatype="application/vnd.apache.parquet",
             )
@@ -53,34 +60,76 @@ def write(redacted: Redacted, folder: Path, seen: Seen) -> list[Resource]:
     return resources
 
 
-def _part(day: str, country: str) -> tuple[str, str]:
-    """Names of folders. The rows come from a file that others may have written."""
+def _written_by(workers: Workers, redacted: Redacted, tasks: Sequence[Task], seen: Seen) -> dict[Task, int]:
+    """How many rows each task has, in the order of the tasks. The largest table is begun with."""
+    counts, rows = dict.fromkeys(tasks, 0), 0
+    order = sorted(tasks, key=lambda task: task[0] != "observation")
+    done = workers.write(redacted.redactor, bodies=redacted.bodies, write_part=write_part, tasks=order)
+    for task, count, of_part in done:
+        counts[task] = count
+        rows += count
+        seen.add(of_part)
+        seen.tell("rows", rows)
+    return counts
+
+
+def path_of(table: Table, part: Part) -> Path:
+    """Where a part is, from the folder of the dataset. The names of its folders come from a file that others may have
+    written."""
+    if not table.in_parts:
+        return Path(table.name, "part-0.parquet")
+    day, country = part
     if not (_DAY.fullmatch(day) and _COUNTRY.fullmatch(country)):
         raise ExportError(f"{day!r:.40} and {country!r:.40} are no day and country; was the database changed by hand?")
-    return f"day={day}", f"country={country}"
+    return Path(table.name, f"day={day}", f"country={country}", "part-0.parquet")
 
 
-def _write(path: Path, table: Table, rows: Iterator[Row]) -> int:
+def write_part(redacted: Redacted, path: Path, table: Table, part: Part, seen: Seen) -> int:
+    """Writes one file, or none where there are no rows; gives their number."""
     import pyarrow
     from pyarrow import parquet
 
-    schema = pyarrow.schema(
-        [pyarrow.field(column.name, _type(column), nullable=column.nullable) for column in table.columns]
-    )
+    batches = seen.batches(table, redacted.batches(table, part))
+    first = next(batches, None)
+    if first is None:
+        return 0
     path.parent.mkdir(parents=True, exist_ok=True)
+    schema = pyarrow.schema([(column.name, _type(column, stored=True), column.nullable) for column in table.columns])
+    plain = pyarrow.schema([(column.name, _type(column), column.nullable) for column in table.columns])
+    repeated = [column.name for column in table.columns if column.name not in _VARIED]
     count = 0
-    with parquet.ParquetWriter(path, schema, compression="zstd") as file:
-        while batch := list(islice(rows, _BATCH)):
-            arrays = [pyarrow.array(_values(batch, column), type=_type(column)) for column in table.columns]
-            file.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
-            count += len(batch)
+    with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as file:
+        waiting = [_batch(table, first, plain)]
+        for columns in batches:
+            if sum(map(len, waiting)) >= _BATCH:
+                count += _write(file, waiting, schema)
+                waiting = []
+            waiting.append(_batch(table, columns, plain))
+        count += _write(file, waiting, schema)
     return count
 
 
-def _type(column: Column) -> Any:
+def _write(file: Any, waiting: list[Any], schema: Any) -> int:
     import pyarrow
 
-    if column.words:
+    together = pyarrow.Table.from_batches(waiting).combine_chunks()
+    file.write_table(together.cast(schema))
+    return int(together.num_rows)
+
+
+def _batch(table: Table, columns: Columns, schema: Any) -> Any:
+    import pyarrow
+
+    arrays = [_array(columns[column.name], column) for column in table.columns]
+    return pyarrow.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+@cache
+def _type(column: Column, *, stored: bool = False) -> Any:
+    """As it is in the file where `stored`, or on the way there."""
+    import pyarrow
+
+    if column.words and stored:
         return pyarrow.dictionary(pyarrow.int16(), pyarrow.string())
     return {
         Kind.INTEGER: pyarrow.int64(),
@@ -91,10 +140,21 @@ def _type(column: Column) -> Any:
     }.get(column.kind, pyarrow.string())
 
 
-def _values(batch: list[Row], column: Column) -> list[Any]:
-    values = [row[column.name] for row in batch]
-    if column.kind in (Kind.LIST, Kind.OBJECT):
-        return [None if value is None else dumps(value) if value else str(value) for value in values]
+def _array(values: list[Any], column: Column) -> Any:
+    import pyarrow
+
+    if column.kind is Kind.BOOLEAN:
+        return pyarrow.array([None if value is None else bool(value) for value in values], type=_type(column))
     if column.kind is Kind.TIME:
-        return [None if value is None else parse_time(value) for value in values]
-    return values
+        return _moments(values, column)
+    return pyarrow.array(values, type=_type(column))
+
+
+def _moments(values: list[Any], column: Column) -> Any:
+    import pyarrow
+
+    try:
+        return pyarrow.array(values, type=pyarrow.string()).cast(_type(column))
+    except pyarrow.ArrowInvalid:  # another program wrote it, in another form of ISO 8601
+        moments = [None if value is None else parse_time(value) for value in values]
+        return pyarrow.array(moments, type=_type(column))

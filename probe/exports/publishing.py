@@ -8,15 +8,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from probe.exports.cells import Columns
 from probe.exports.datasette import metadata, yaml
 from probe.exports.files import ExportError, Seen
 from probe.exports.package import About
-from probe.exports.rows import Redacted, Row
-from probe.exports.shape import Kind, Table
+from probe.exports.rows import Redacted, Row, rows_of
+from probe.exports.shape import Table
 from probe.exports.writing import made_beside, told_plainly
-from probe.form import dumps
 from probe.store import write_copy
 
 DATABASE = "probe.sqlite"
@@ -37,18 +36,12 @@ def publish(redacted: Redacted, output: Path, about: About, seen: Seen) -> int:
 def _tables(redacted: Redacted, seen: Seen) -> Iterator[tuple[str, Iterator[Row]]]:
     """Each table with its rows as the database keeps them. Pages and certificates, what others wrote and nobody can
     look through, come together or not at all."""
-    for table, rows in redacted.tables():
+    for table, batches in redacted.tables():
         if table.name != "certificate" or redacted.bodies:
-            yield table.name, _kept(table, seen.rows(table, rows))
+            yield table.name, _kept(table, seen.batches(table, batches))
 
 
-def _kept(table: Table, rows: Iterator[Row]) -> Iterator[Row]:
-    packed = [column.name for column in table.columns if column.kind in (Kind.LIST, Kind.OBJECT)]
-    for row in rows:
-        for name in packed:
-            row[name] = _json(row[name])
-        yield {**row, "compressed": zlib.compress(row["body"])} if table.name == "body" else row
-
-
-def _json(value: Any) -> str | None:
-    return None if value is None else dumps(value)
+def _kept(table: Table, batches: Iterator[Columns]) -> Iterator[Row]:
+    for columns in batches:
+        for row in rows_of(columns):
+            yield {**row, "compressed": zlib.compress(row["body"])} if table.name == "body" else row

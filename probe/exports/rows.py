@@ -1,52 +1,35 @@
 """The rows of a dataset as they may leave: JSON read, bodies unpacked, and nothing in them that is a volunteer's own.
 
-Law: every text of every row passes a Redactor; only ids, hashes, times and closed vocabularies do not. What cannot be
-changed without becoming something else (a certificate) is left out when it holds anything of a volunteer's.
+Law: what may not leave is replaced in `probe.exports.cells`, for every format in the same way. What cannot be changed
+without becoming something else (a certificate) is left out when it holds anything of a volunteer's.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from probe import certificate
+from probe.exports.cells import Cells, Columns
 from probe.exports.shape import SHAPES, Kind, Table
-from probe.form import observation_from_json, observation_json
-from probe.model import Measurement, ProtocolName, Result, Run, Target
-from probe.redaction import COOKIE, OWN, SECRET_HEADERS, Redactor
-from probe.store.datasets import Dataset
+from probe.form import dumps
+from probe.model import Measurement, Observation, Result, Run, Target
+from probe.redaction import Redactor
+from probe.store import observations_as_rows, observations_from_rows
+from probe.store.datasets import Dataset, Part
 
 Row = dict[str, Any]
 
-_NO_TEXT = frozenset(
-    {"body_sha256", "certificates", "id", "public_key_sha256", "root_sha256", "roots", "rules_version"}
-)
-"""Columns with ids and hashes, besides those that point at another row."""
-_BY_A_SERVER = frozenset(
-    {"alternative_names", "error", "excerpt", "issuer", "outline", "refresh", "subject", "title", "url"}
-)
-"""Columns of an observation that a server may have written what it likes into."""
-_CLIENT_HEADERS = frozenset(
-    {
-        "cf-connecting-ip", "client-ip", "forwarded", "true-client-ip", "x-client-ip", "x-cluster-client-ip",
-        "x-forwarded-for", "x-originating-ip", "x-real-ip", "x-remote-addr", "x-remote-ip",
-    }
-)  # fmt: skip
-"""Headers that say to whom a server speaks."""
-_STUN_HEADER = 40  # hexadecimal digits; what follows holds the address of who asked
-_SHORTEST_COOKIE = 6
 _UNITED = ("vantage", "target")
 """Tables whose rows may be the same once they are redacted; then the first stands for all."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Redacted:
     """A dataset, redacted."""
 
@@ -54,14 +37,31 @@ class Redacted:
     redactor: Redactor
     bodies: bool = False
     """Whether pages are in it."""
+    cells: Cells = field(init=False)
 
-    def tables(self) -> Iterator[tuple[Table, Iterator[Row]]]:
-        """Each table with its rows; they must be taken before the next table is."""
-        ids = {name: self._united(name) for name in _UNITED}
-        for name, table in SHAPES.items():
-            if name == "body" and not self.bodies:
-                continue
-            yield table, self._rows(table, ids)
+    def __post_init__(self) -> None:
+        self.cells = Cells(self.redactor)
+
+    def tables(self) -> Iterator[tuple[Table, Iterator[Columns]]]:
+        """Each table with its rows, a batch at a time; they must be taken before the next table is."""
+        for table in self.present():
+            yield table, (batch for part in self.dataset.parts(table.name) for batch in self.batches(table, part))
+
+    def present(self) -> Iterator[Table]:
+        """The tables that may have rows."""
+        return (table for name, table in SHAPES.items() if name != "body" or self.bodies)
+
+    def batches(self, table: Table, part: Part) -> Iterator[Columns]:
+        """The rows of a part of a table, a batch at a time."""
+        pointing = {column: self._united[other] for column, other, _ in table.foreign_keys if other in _UNITED}
+        for columns in self._redacted(table, self._whole(table, self.dataset.batches(table.name, part))):
+            for column, numbers in pointing.items():
+                columns[column] = [numbers[number] for number in columns[column]]
+            if table.name in _UNITED:
+                numbers = self._united[table.name]
+                columns = _kept(columns, [numbers[number] == number for number in columns["id"]])
+            if columns[table.columns[0].name]:
+                yield columns
 
     def results(self) -> Iterator[Result]:
         """The measurements as records."""
@@ -71,83 +71,59 @@ class Redacted:
         """The run of a measurement of ours. No text of it is redacted."""
         return self.dataset.run(measurement.run_id or "")
 
-    def _rows(self, table: Table, ids: dict[str, dict[int, int]]) -> Iterator[Row]:
-        pointing = {column: ids[other] for column, other, _ in table.foreign_keys if other in ids}
-        rows = _read(table, self.dataset.rows(table.name))
-        for row in self._redacted(table, rows):
-            for column, numbers in pointing.items():
-                row[column] = numbers[row[column]]
-            if table.name not in ids or ids[table.name][row["id"]] == row["id"]:
-                yield row
+    @cached_property
+    def _united(self) -> Mapping[str, Mapping[int, int]]:
+        """For each row of these tables, the number of the first one that is the same but for its number."""
+        return {name: self._first_of(SHAPES[name]) for name in _UNITED}
 
-    def _united(self, name: str) -> dict[int, int]:
-        """For each row of a table, the number of the first one that is the same but for its number."""
+    def _first_of(self, table: Table) -> Mapping[int, int]:
         first: dict[bytes, int] = {}
-        table = SHAPES[name]
-        rows = self._redacted(table, _read(table, self.dataset.rows(name)))
-        same = ((row["id"], msgspec.json.encode({**row, "id": None})) for row in rows)
-        return {number: first.setdefault(rest, number) for number, rest in same}
+        numbers = {}
+        for part in self.dataset.parts(table.name):
+            for columns in self._redacted(table, self._whole(table, self.dataset.batches(table.name, part))):
+                for number, *rest in zip(*columns.values(), strict=True):
+                    numbers[number] = first.setdefault(msgspec.json.encode(rest), number)
+        return numbers
 
-    def _redacted(self, table: Table, rows: Iterator[Row]) -> Iterator[Row]:
-        if table.name == "body":
-            return map(self._body, rows)
-        if table.name == "certificate":
-            return (row for row in rows if not self._names_somebody(row["der"]))
-        if table.name.endswith("observation"):
-            return self._observations(table, rows)
-        return (self._other(table, row) for row in rows)
+    def _whole(self, table: Table, batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[Columns]:
+        """The same by columns; of observations, no measurement is in two of them."""
+        names = [column.name for column in table.columns]
+        if not table.name.endswith("observation"):
+            return (_by_columns(names, batch) for batch in batches)
+        return (_by_columns(names, batch) for batch in _unbroken(batches, names.index("measurement_id")))
 
-    def _observations(self, table: Table, rows: Iterable[Row]) -> Iterator[Row]:
-        texts = _texts(table.name)
-        for _, each in groupby(rows, itemgetter("measurement_id")):
-            yield from self._operations(list(each), texts)
+    def _redacted(self, table: Table, batches: Iterator[Columns]) -> Iterator[Columns]:
+        clean = self._special.get(table.name)
+        for columns in batches:
+            if clean is not None:
+                yield clean(columns)
+            elif table.name.endswith("observation"):
+                self.cells.clean_observations(table, columns)
+                yield columns
+            else:
+                self.cells.clean(table, columns)
+                yield columns
 
-    def _operations(self, rows: Sequence[Row], texts: Sequence[str]) -> Iterator[Row]:
-        """The rows of one measurement. What a server wrote may name no address that is not in them."""
-        met, cookies = _met(rows), _cookies(rows)
-        for row in rows:
-            for column in texts:
-                value = row.get(column)
-                if value is not None:
-                    row[column] = self._column(column, value, met, cookies)
-            if row.get("first_bytes"):
-                row["first_bytes"] = self._first_bytes(row, met)
-            yield row
+    @property
+    def _special(self) -> Mapping[str, Callable[[Columns], Columns]]:
+        """The tables that are more than texts."""
+        return {"body": self._bodies, "certificate": self._certificates, "run": self._runs}
 
-    def _column(self, column: str, value: Any, met: frozenset[str], cookies: Sequence[str]) -> Any:
-        if column == "resolver_address":
-            return self.redactor.resolver(value)
-        if column == "headers":
-            return [[name, self._header(name, text, met, cookies)] for name, text in value]
-        if not value:
-            return value
-        clean = self._any(value, met if column in _BY_A_SERVER else None)
-        return _without(clean, cookies) if cookies and column in _BY_A_SERVER else clean
+    def _bodies(self, columns: Columns) -> Columns:
+        """`body` was `compressed`."""
+        pages = [self.redactor.body(zlib.decompress(packed)) for packed in columns["body"]]
+        return {**columns, "body": pages}
 
-    def _header(self, name: str, text: str, met: frozenset[str], cookies: Sequence[str]) -> str:
-        if name in SECRET_HEADERS:
-            return COOKIE
-        if name in _CLIENT_HEADERS:
-            return OWN
-        return str(_without(self.redactor.text(text, met), cookies))
+    def _certificates(self, columns: Columns) -> Columns:
+        return _kept(columns, [not self._names_somebody(der) for der in columns["der"]])
 
-    def _first_bytes(self, row: Row, met: frozenset[str]) -> str:
-        text = str(row["first_bytes"])
-        if row["protocol"] == ProtocolName.STUN:
-            return text[:_STUN_HEADER]
-        try:
-            said = bytes.fromhex(text)
-        except ValueError:
-            return self.redactor.text(text)
-        clean = self.redactor.text(self.redactor.text(said.decode("latin-1"), met)).encode("latin-1")
-        return self.redactor.text(clean.hex())
-
-    def _other(self, table: Table, row: Row) -> Row:
-        if table.name == "run":
-            row = {**row, "process": "", "host": self._host(row["host"]), "settings": _without_paths(row["settings"])}
-        for column in _texts(table.name):
-            row[column] = self._any(row[column], None)
-        return row
+    def _runs(self, columns: Columns) -> Columns:
+        decode = msgspec.json.decode
+        columns["process"] = [""] * len(columns["id"])
+        columns["host"] = [dumps(self._host(decode(text))) for text in columns["host"]]
+        columns["settings"] = [dumps(_without_paths(decode(text))) for text in columns["settings"]]
+        self.cells.clean(SHAPES["run"], columns)
+        return columns
 
     def _host(self, host: Any) -> Any:
         """`run.host`, with the resolvers of somebody's own network replaced; how it was before too."""
@@ -157,24 +133,10 @@ class Redacted:
         asked = [f"{self.redactor.resolver(at)}:{port}" for at, _, port in map(_split, named)]
         return {**host, "resolvers": asked, "before": self._host(host.get("before"))}
 
-    def _any(self, value: Any, met: frozenset[str] | None) -> Any:
-        """A value with every text inside it redacted."""
-        if isinstance(value, str):
-            return self.redactor.text(value, met)
-        if isinstance(value, list | tuple):
-            return [self._any(each, met) for each in value]
-        if isinstance(value, dict):
-            return {self.redactor.text(key): self._any(each, met) for key, each in value.items()}
-        return value
-
     def _names_somebody(self, der: bytes) -> bool:
         leaf = certificate.read(der)
         told = (leaf.subject, leaf.issuer, *leaf.alternative_names) if leaf is not None else ()
         return self.redactor.holds(der) or any(self.redactor.text(each) != each for each in told)
-
-    def _body(self, row: Row) -> Row:
-        body = self.redactor.body(zlib.decompress(row["compressed"]))
-        return {"sha256": row["sha256"], "length": row["length"], "body": body}
 
     def _result(self, result: Result) -> Result:
         verdict = result.verdict
@@ -189,85 +151,77 @@ class Redacted:
         )
 
     def _measurement(self, measurement: Measurement) -> Measurement:
-        rows = [observation_json(each) for each in measurement.observations]
-        texts = _texts("observation")
         vantage = measurement.vantage
         network = self.redactor.text(vantage.network) if vantage.network is not None else None
         return replace(
             measurement,
             target=self._target(measurement.target),
             vantage=replace(vantage, name=self.redactor.text(vantage.name), network=network),
-            observations=tuple(observation_from_json(row) for row in self._operations(rows, texts)),
+            observations=self._observations(measurement),
             bodies={key: self.redactor.body(body) for key, body in measurement.bodies.items()} if self.bodies else {},
             certificates={k: der for k, der in measurement.certificates.items() if not self._names_somebody(der)},
         )
+
+    def _observations(self, measurement: Measurement) -> tuple[Observation, ...]:
+        if not measurement.observations:
+            return ()
+        table = SHAPES["observation"]
+        rows = observations_as_rows(measurement)
+        columns: Columns = {column.name: [row[column.name] for row in rows] for column in table.columns}
+        self.cells.clean_observations(table, columns)
+        return observations_from_rows(rows_of(columns))
 
     def _target(self, target: Target) -> Target:
         return replace(target, host=self.redactor.text(target.host), path=self.redactor.text(target.path))
 
 
-def _read(table: Table, rows: Iterator[Row]) -> Iterator[Row]:
-    """The rows, with JSON and truth read."""
+def rows_of(columns: Columns) -> Iterator[Row]:
+    """The same, row by row, as the database has them."""
+    names = tuple(columns)
+    return (dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+
+def read(table: Table, batches: Iterable[Columns]) -> Iterator[Row]:
+    """The rows of a table, with JSON and truth read."""
     as_json = [column.name for column in table.columns if column.kind in (Kind.LIST, Kind.OBJECT)]
     as_truth = [column.name for column in table.columns if column.kind is Kind.BOOLEAN]
     decode = msgspec.json.decode
-    for row in rows:
-        for name in as_json:
-            value = row[name]
-            if value is not None:
-                row[name] = decode(value) if value != "[]" else []
-        for name in as_truth:
-            if row[name] is not None:
-                row[name] = bool(row[name])
-        yield row
+    for columns in batches:
+        for row in rows_of(columns):
+            for name in as_json:
+                value = row[name]
+                if value is not None:
+                    row[name] = decode(value) if value != "[]" else []
+            for name in as_truth:
+                if row[name] is not None:
+                    row[name] = bool(row[name])
+            yield row
 
 
-@cache
-def _texts(name: str) -> tuple[str, ...]:
-    """The columns of a table in which there may be anything."""
-    table = SHAPES[name]
-    pointing = {column for column, _, _ in table.foreign_keys}
-    kinds = (Kind.TEXT, Kind.LIST, Kind.OBJECT)
-    return tuple(
-        each.name
-        for each in table.columns
-        if each.kind in kinds and not each.words and each.name not in _NO_TEXT | pointing | {"first_bytes"}
-    )
+def _by_columns(names: Iterable[str], batch: list[tuple[Any, ...]]) -> Columns:
+    return {name: list(values) for name, values in zip(names, zip(*batch, strict=True), strict=True)}
 
 
-def _met(rows: Iterable[Row]) -> frozenset[str]:
-    """The addresses that the operations went to, or were given by a resolver."""
-    met: set[str] = set()
-    for row in rows:
-        address = row.get("address") or row.get("resolver_address")
-        if address:
-            met.add(address)
-        answers = row.get("answers")
-        if answers:
-            met.update(answer["value"] for answer in answers)
-    return frozenset(met)
+def _unbroken(batches: Iterable[list[tuple[Any, ...]]], key: int) -> Iterator[list[tuple[Any, ...]]]:
+    """The same rows, those of one key together; they come one after the other."""
+    waiting: list[tuple[Any, ...]] = []
+    for batch in batches:
+        waiting += batch
+        last = waiting[-1][key]
+        end = next((n for n in range(len(waiting) - 1, -1, -1) if waiting[n][key] != last), -1) + 1
+        if end:
+            yield waiting[:end]
+            waiting = waiting[end:]
+    if waiting:
+        yield waiting
 
 
-def _cookies(rows: Iterable[Row]) -> tuple[str, ...]:
-    """The values of the cookies that were set, as far as they are long enough to be told from other text."""
-    found: dict[str, None] = {}
-    for name, text in (header for row in rows for header in row.get("headers") or ()):
-        if name in SECRET_HEADERS:
-            pair = text.partition(";")[0]
-            value = pair.partition("=")[2].strip('" ') or pair
-            if len(value) >= _SHORTEST_COOKIE:
-                found[value] = None
-    return tuple(sorted(found, key=len, reverse=True))
-
-
-def _without(value: Any, cookies: Sequence[str]) -> Any:
-    """A text, or a list of them, without the values of cookies."""
-    if isinstance(value, list | tuple):
-        return [_without(each, cookies) for each in value]
-    for cookie in cookies if isinstance(value, str) else ():
-        if cookie != COOKIE:
-            value = value.replace(cookie, COOKIE)
-    return value
+def _kept(columns: Columns, wanted: list[bool]) -> Columns:
+    if all(wanted):
+        return columns
+    return {
+        name: [value for value, keep in zip(values, wanted, strict=True) if keep] for name, values in columns.items()
+    }
 
 
 def _without_paths(value: Any) -> Any:

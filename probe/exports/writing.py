@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,6 +21,7 @@ from probe.exports import csv, jsonl, ooni, parquet
 from probe.exports.files import ExportError, Seen, Write
 from probe.exports.package import About, files_beside
 from probe.exports.rows import Redacted
+from probe.exports.workers import Workers
 from probe.targets.bundle import signature_line
 
 SUMS = "SHA256SUMS"
@@ -34,7 +36,7 @@ class Format:
 
     write: Write
     by_day: bool = False
-    """Whether the rows must come in the order of day and country."""
+    """Whether it has a part for each day and country, which workers may write."""
 
 
 FORMATS: Mapping[str, Format] = {
@@ -45,10 +47,19 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def export(redacted: Redacted, output: Path, about: About, seen: Seen, key: Ed25519PrivateKey | None = None) -> int:
+def export(
+    redacted: Redacted,
+    output: Path,
+    about: About,
+    seen: Seen,
+    key: Ed25519PrivateKey | None = None,
+    workers: Workers | None = None,
+) -> int:
     """Writes the dataset; gives the number of its measurements. Raises ExportError, and then leaves nothing."""
+    form = FORMATS[about.format]
+    write = partial(parquet.write, workers=workers) if form.by_day else form.write
     with told_plainly(output), made_beside(output) as folder:
-        resources = FORMATS[about.format].write(redacted, folder, seen)
+        resources = write(redacted, folder, seen)
         if not resources:
             raise ExportError("there is nothing to export: no measurement is like that; see `probe results`")
         sums = dict(_sums(folder))

@@ -1,4 +1,4 @@
-"""Datasets that `probe export` wrote as JSON lines, and databases of other vantage points, as what a store can merge.
+"""Datasets that `probe export` wrote, and databases of other vantage points, as what a store can merge.
 
 Law: nothing of a dataset is read before every file of it has the hash that SHA256SUMS says, and that file the signature
 that stands beside it. What is refused has changed nothing.
@@ -6,33 +6,28 @@ that stands beside it. What is refused has changed nothing.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
-import zlib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from probe.form import dumps
-from probe.imports.files import LONGEST_RECORD, UnreadableError
-from probe.store import Merged, MergeError, Source, Store, StoreError, other_database
+from probe.imports.files import UnreadableError
+from probe.imports.tables import FORMS, Form, rows
+from probe.store import Merged, MergeError, Source, Store, StoreError, other_database, write_copy
 from probe.store.datasets import DATASET_TABLES
 from probe.store.merging import Tables
 from probe.store.migrations import SCHEMA_VERSION
-from probe.store.schema import TABLES
 from probe.targets import BundleError
 from probe.targets.bundle import verify_line
 
 PACKAGE, SUMS, SIGNATURE = "datapackage.json", "SHA256SUMS", "SHA256SUMS.sig"
 SIGNED = b"probe-dataset-1"
 """How the line of a signature begins."""
+_OF_VERDICTS = ("vantage", "run", "target", "measurement", "verdict", "reason", "service_verdict")
+"""The tables that verdicts are read from, in an order in which each comes after those it points at."""
 _LONGEST_LIST = 16 << 20
-_LONGEST_LINE = 4 * LONGEST_RECORD  # a body of the largest size, in base64
 _SUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
 _SQLITE = b"SQLite format 3\x00"
 
@@ -83,8 +78,19 @@ def merge_database(store: Store, path: Path) -> Brought:
 
 def merge_dataset(store: Store, folder: Path, key: str | None = None) -> Brought:
     """Everything in a dataset, which must be signed with `key` where one is given. Raises as `merge_database` does."""
-    present, source = _verified(folder, key)
-    return _merged(store, folder, source, lambda table: _rows(folder, table) if table in present else iter(()))
+    form, names, source = _verified(folder, key)
+    return _merged(store, folder, source, lambda table: rows(form, folder, names, table))
+
+
+def write_verdicts(folder: Path, path: Path) -> None:
+    """Makes a database of what a dataset says of verdicts, without what was observed, where no file is yet. Raises
+    UnreadableError."""
+    form, names, _ = _verified(folder, None)
+    try:
+        write_copy(path, ((table, rows(form, folder, names, table)) for table in _OF_VERDICTS))
+    except StoreError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise UnreadableError(f"{folder}: its rows are no rows of a database: {reason}") from None
 
 
 def _merged(store: Store, path: Path, source: Source, tables: Tables) -> Brought:
@@ -94,8 +100,8 @@ def _merged(store: Store, path: Path, source: Source, tables: Tables) -> Brought
         raise UnreadableError(f"{path}: {error}; nothing of it was imported") from None
 
 
-def _verified(folder: Path, key: str | None) -> tuple[frozenset[str], Source]:
-    """The tables of a dataset, each file of which is what SHA256SUMS says."""
+def _verified(folder: Path, key: str | None) -> tuple[Form, frozenset[str], Source]:
+    """The form and the files of a dataset, each of which is what SHA256SUMS says."""
     sums = _content(folder / SUMS)
     signed_by = _signer(folder, sums, key)
     listed = _listed(folder, sums)
@@ -107,16 +113,18 @@ def _verified(folder: Path, key: str | None) -> tuple[frozenset[str], Source]:
     if about.schema_version > SCHEMA_VERSION:
         reason = f"was written by a newer version of this program (schema {about.schema_version}, this one knows"
         raise UnreadableError(f"{folder}: {reason} {SCHEMA_VERSION}); update the program")
-    if about.format != "jsonl":
-        raise UnreadableError(f"{folder}: a dataset of the form {about.format!r:.20}; only jsonl is imported")
-    files = {table: f"{table}.jsonl" for table in DATASET_TABLES}
-    unlisted = [name for name in files.values() if name not in listed and (folder / name).exists()]
+    form = FORMS.get(about.format)
+    if form is None:
+        reason = f"only {', '.join(FORMS)} are imported whole"
+        raise UnreadableError(f"{folder}: a dataset of the form {about.format!r:.20}; {reason}")
+    there = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")))
+    unlisted = [n for n in there if n not in listed and any(form.is_of(n, table) for table in DATASET_TABLES)]
     if unlisted:
         raise UnreadableError(f"{folder}: {unlisted[0]} is not in {SUMS}")
     source = Source(
         name=folder.absolute().name, kind="dataset", sha256=hashlib.sha256(sums).hexdigest(), signed_by=signed_by
     )
-    return frozenset(table for table, name in files.items() if name in listed), source
+    return form, frozenset(listed), source
 
 
 def _signer(folder: Path, sums: bytes, key: str | None) -> str | None:
@@ -171,36 +179,3 @@ def _content(path: Path) -> bytes:
     if len(content) > _LONGEST_LIST:
         raise UnreadableError(f"{path}: larger than {_LONGEST_LIST >> 20} MiB")
     return content
-
-
-def _rows(folder: Path, table: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table as the database has them: JSON in texts, bodies compressed. Raises UnreadableError."""
-    path, number = folder / f"{table}.jsonl", 0
-    try:
-        with path.open("rb") as file:
-            while line := file.readline(_LONGEST_LINE):  # the rest of a longer one is no JSON
-                number += 1
-                yield _row(table, msgspec.json.decode(line, type=dict[str, Any]))
-    except OSError as error:
-        raise UnreadableError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, msgspec.MsgspecError, RecursionError, binascii.Error) as error:
-        raise UnreadableError(f"{path}:{number}: {error}; nothing of it was imported") from None
-
-
-def _row(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    if table == "body":
-        body = base64.b64decode(_text(row.get("body")), validate=True)
-        return {"sha256": row.get("sha256"), "length": row.get("length"), "compressed": zlib.compress(body)}
-    return {column: _value(kind, row.get(column)) for column, kind in TABLES[table].columns.items()}
-
-
-def _value(kind: type, value: Any) -> Any:
-    if isinstance(value, list | dict):
-        return dumps(value)
-    return base64.b64decode(_text(value), validate=True) if kind is bytes else value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("no base64")
-    return value

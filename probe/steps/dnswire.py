@@ -37,6 +37,8 @@ _RECORD = struct.Struct("!HHIH")
 _ASKING = _HEAD.pack(0, _RD, 1, 0, 0, 1)[2:]
 _EDNS = b"\0" + _RECORD.pack(_OPT, PAYLOAD, 0, 0)
 
+_MOST_RECORDS = 1000
+"""In all sections: more is no answer, and 64 kB of small ones with long names would keep us busy for half a second."""
 _LONGEST_LABEL = 63
 _LONGEST_NAME = 253  # without its last dot
 _LONGEST_WIRE_NAME = 255
@@ -82,6 +84,9 @@ def is_answer(question: bytes, wire: bytes) -> bool:
 
 def read(question: bytes, wire: bytes) -> Reply:
     """The reply in these bytes. Raises MisbehavingError."""
+    count = sum(_HEAD.unpack_from(wire)[3:]) if len(wire) >= _HEAD.size else 0
+    if count > _MOST_RECORDS:
+        raise MisbehavingError(f"a message of {count} records")
     return read_ordinary(question, wire) or read_any(question, wire)
 
 

@@ -15,7 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from probe.steps import hop_limit
+from probe.steps.errors import ProtocolError
 
+MOST_RECEIVED = 2 << 20
+"""Bytes that may come over one connection, whatever they are: four times what is read of a page, and so more than any
+answer takes whose pieces are not made to be a burden."""
 _CHUNK = 16_384
 _LISTEN_ON = 1.0
 """Seconds to go on listening once a packet has been reported as expired: whoever saw it before that may be slower to
@@ -139,6 +143,8 @@ class Stream:
         self.ended = self.ended or not data
         if data:
             self.received, self.received_at = self.received + len(data), self.clock()
+        if self.received > MOST_RECEIVED:
+            raise ProtocolError(f"more than {MOST_RECEIVED} bytes over one connection")
         return data
 
     async def _listen_on(self, most: int, report: OSError) -> bytes:

@@ -87,6 +87,13 @@ def stats(path: Path) -> Stats:
         )
 
 
+def damage(path: Path) -> str | None:
+    """What SQLite finds wrong in the file, in its first words; None where it is whole. Reads all of it."""
+    with reading(path) as connection:
+        found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        return None if found == "ok" else found
+
+
 def log_size(path: Path) -> int:
     """Bytes of the write-ahead log beside a file."""
     log = path.with_name(f"{path.name}-wal")
@@ -118,7 +125,7 @@ def prune(path: Path, writing: Writing, before: datetime, bodies_before: datetim
     begun before another one. Raises StoreError, having removed nothing, while a run goes on, and where nothing was
     ever exported."""
     with reading(path) as connection:
-        _refuse_while_running(path, connection)
+        refuse_while_running(path, connection)
         waiting = 0
         if not unexported:
             until = exported_until(connection)
@@ -128,11 +135,9 @@ def prune(path: Path, writing: Writing, before: datetime, bodies_before: datetim
                 raise refuse(path, reason, "export it first (`probe export`), or say --unexported")
             before, bodies_before = (min(moment, until or _NEVER) for moment in (before, bodies_before))
     removed: Counter[str] = Counter()
-    for sweep in _SWEEPS:
-        while _sweep(writing, sweep, time_text(before), removed):
-            pass
-    body_bytes = _remove_named(path, writing, _UNUSED_BODIES, (time_text(bodies_before),) * 3, "body", removed)
-    _remove_named(path, writing, _UNUSED_CERTIFICATES, (), "certificate", removed)
+    remove_old(writing, SWEEPS, before, removed)
+    body_bytes = remove_named(path, writing, _UNUSED_BODIES, (time_text(bodies_before),) * 3, "body", removed)
+    remove_named(path, writing, UNUSED_CERTIFICATES, (), "certificate", removed)
     return Pruned(rows=dict(removed), body_bytes=body_bytes, not_exported=waiting)
 
 
@@ -143,7 +148,7 @@ def vacuum(db: Database) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sweep:
+class Sweep:
     """Rows of one table that may go, and the rows of others that go with them."""
 
     table: str
@@ -157,8 +162,8 @@ _OURS = "IN (SELECT value FROM json_each(:ids))"
 _OLD = "SELECT id FROM {0} WHERE started_at < :before"
 _UNLESS = " AND NOT EXISTS (SELECT 1 FROM {1} WHERE {1}.{2} = {0}.id)"
 # In this order: what points at something goes before it.
-_SWEEPS = (
-    _Sweep(
+SWEEPS: Sequence[Sweep] = (
+    Sweep(
         table="measurement",
         which=_OLD.format("measurement"),
         children=(
@@ -168,22 +173,22 @@ _SWEEPS = (
             ("observation", f"measurement_id {_OURS}"),
         ),
     ),
-    _Sweep(
+    Sweep(
         table="control_measurement",
         which=(_OLD + _UNLESS).format("control_measurement", "comparison", "control_measurement_id"),
         children=(("control_observation", f"measurement_id {_OURS}"),),
     ),
-    _Sweep(
+    Sweep(
         table="listing",
         which="SELECT id FROM listing WHERE made_at < :before",
         children=(("listing_question", f"listing_id {_OURS}"),),
     ),
-    _Sweep(
+    Sweep(
         table="store_measurement",
         which=(_OLD + _UNLESS).format("store_measurement", "listing_question", "store_measurement_id"),
         children=(("store_observation", f"measurement_id {_OURS}"),),
     ),
-    _Sweep(
+    Sweep(
         table="run",
         which=_OLD.format("run")
         + "".join(_UNLESS.format("run", each, "run_id") for each in ("measurement", "store_measurement", "listing")),
@@ -203,10 +208,17 @@ def _used(names: str, condition: str = "") -> str:
 
 _UNUSED_BODIES = f"""SELECT sha256, length(compressed) FROM body
     WHERE sha256 NOT IN ({_used("body_sha256", " AND made.started_at >= ?")})"""  # noqa: S608 - literals only
-_UNUSED_CERTIFICATES = f"SELECT sha256, length(der) FROM certificate WHERE sha256 NOT IN ({_used('value')})"  # noqa: S608
+UNUSED_CERTIFICATES = f"SELECT sha256, length(der) FROM certificate WHERE sha256 NOT IN ({_used('value')})"  # noqa: S608
 
 
-def _sweep(writing: Writing, sweep: _Sweep, before: str, removed: Counter[str]) -> bool:
+def remove_old(writing: Writing, sweeps: Sequence[Sweep], before: datetime, removed: Counter[str]) -> None:
+    """Removes the rows that are older than a moment, with what belongs to them, and counts them."""
+    for sweep in sweeps:
+        while _sweep(writing, sweep, time_text(before), removed):
+            pass
+
+
+def _sweep(writing: Writing, sweep: Sweep, before: str, removed: Counter[str]) -> bool:
     """One transaction; False when nothing was left to remove."""
     with writing() as db:
         found = db.conn.execute(f"{sweep.which} LIMIT {_BATCH}", {"before": before}).fetchall()
@@ -218,26 +230,25 @@ def _sweep(writing: Writing, sweep: _Sweep, before: str, removed: Counter[str]) 
     return bool(found)
 
 
-def _remove_named(
+def remove_named(
     path: Path, writing: Writing, unused: str, values: tuple[str, ...], table: str, removed: Counter[str]
 ) -> int:
-    """Removes what `unused` finds, by its SHA-256; returns how many bytes that was."""
-    freed = 0
+    """Removes what `unused` finds, by its SHA-256; returns how many bytes that was. All of it is found first: who reads
+    while others write makes the log grow."""
     with reading(path) as connection:
-        found = connection.execute(unused, values)
-        while batch := found.fetchmany(_BATCH):
-            names = msgspec.json.encode([row[0] for row in batch]).decode()
-            with writing() as db:
-                sql = f"DELETE FROM {table} WHERE sha256 IN (SELECT value FROM json_each(?))"  # noqa: S608
-                removed[table] += db.conn.execute(sql, (names,)).rowcount
-            freed += sum(row[1] for row in batch)
-    return freed
+        found = [(row[0], row[1]) for row in connection.execute(unused, values)]
+    for begin in range(0, len(found), _BATCH):
+        names = msgspec.json.encode([name for name, _ in found[begin : begin + _BATCH]]).decode()
+        with writing() as db:
+            sql = f"DELETE FROM {table} WHERE sha256 IN (SELECT value FROM json_each(?))"  # noqa: S608
+            removed[table] += db.conn.execute(sql, (names,)).rowcount
+    return sum(size for _, size in found)
 
 
-def _refuse_while_running(path: Path, connection: sqlite3.Connection) -> None:
-    """A run that goes on may just be recording what names a body that is there."""
+def refuse_while_running(path: Path, connection: sqlite3.Connection, own: str | None = None) -> None:
+    """A run that goes on may just be recording what names a body that is there; that of process `own` does not."""
     for row in connection.execute("SELECT process FROM run WHERE finished_at IS NULL"):
-        if is_alive(row[0]):
+        if row[0] != own and is_alive(row[0]):
             raise refuse(path, "a run is recording into it", "wait for its end")
 
 

@@ -34,6 +34,11 @@ IN_PARTS = frozenset(
     }
 )
 """The tables that grow with every measurement."""
+Part = tuple[str, str]
+"""Day and country."""
+_WHOLE: Part = ("", "")
+_BATCH = 1000
+"""Rows: so few that what is made of them fits into the processor's cache."""
 
 _CHOSEN = """
 CREATE TEMP TABLE {name} (
@@ -48,6 +53,13 @@ JOIN comparison ON comparison.measurement_id = chosen.id
 JOIN control_measurement AS control ON control.id = comparison.control_measurement_id
 JOIN vantage ON vantage.id = control.vantage_id
 """
+# Where every measurement is chosen, controls need not be looked up one comparison after the other.
+_CHOOSE_ALL_CONTROLS = """
+INSERT INTO chosen_control
+SELECT {part}, control.id FROM control_measurement AS control
+JOIN vantage ON vantage.id = control.vantage_id
+WHERE EXISTS (SELECT 1 FROM comparison WHERE comparison.control_measurement_id = control.id)
+"""
 # A run without any measurement is of interest only where nothing was left out.
 _CHOOSE_RUNS = """
 INSERT INTO chosen_run
@@ -60,6 +72,7 @@ WHERE (run_id IN chosen_run OR run_id IS NULL AND :all) AND ifnull(service = :se
 """
 
 # What follows FROM for each table: which rows, in which order. `part` is where its day and country come from.
+_OF_PART = "WHERE part.day = :day AND part.country = :country ORDER BY part.id"
 _OF_MEASUREMENT = "chosen AS part JOIN {table} ON {table}.measurement_id = part.id"
 _SOURCES: Mapping[str, str] = {
     "vantage": """vantage WHERE id IN (
@@ -77,21 +90,16 @@ _SOURCES: Mapping[str, str] = {
         UNION SELECT target_id FROM store_measurement WHERE id IN (
             SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
     ) ORDER BY target.id""",
-    "measurement": """chosen AS part JOIN measurement ON measurement.id = part.id
-        ORDER BY part.day, part.country, part.id""",
-    "observation": f"""{_OF_MEASUREMENT.format(table="observation")}
-        ORDER BY part.day, part.country, part.id, observation.id""",
-    "control_measurement": """chosen_control AS part JOIN control_measurement ON control_measurement.id = part.id
-        ORDER BY part.day, part.country, part.id""",
-    "control_observation": """chosen_control AS part
-        JOIN control_observation ON control_observation.measurement_id = part.id
-        ORDER BY part.day, part.country, part.id, control_observation.id""",
-    "comparison": f"""{_OF_MEASUREMENT.format(table="comparison")}
-        ORDER BY part.day, part.country, part.id, comparison.number""",
-    "verdict": f"""{_OF_MEASUREMENT.format(table="verdict")}
-        ORDER BY part.day, part.country, part.id, verdict.id""",
+    "measurement": f"chosen AS part JOIN measurement ON measurement.id = part.id {_OF_PART}",
+    "observation": f"{_OF_MEASUREMENT.format(table='observation')} {_OF_PART}, observation.id",
+    "control_measurement": f"""chosen_control AS part
+        JOIN control_measurement ON control_measurement.id = part.id {_OF_PART}""",
+    "control_observation": f"""chosen_control AS part
+        JOIN control_observation ON control_observation.measurement_id = part.id {_OF_PART}, control_observation.id""",
+    "comparison": f"{_OF_MEASUREMENT.format(table='comparison')} {_OF_PART}, comparison.number",
+    "verdict": f"{_OF_MEASUREMENT.format(table='verdict')} {_OF_PART}, verdict.id",
     "reason": f"""{_OF_MEASUREMENT.format(table="verdict")} JOIN reason ON reason.verdict_id = verdict.id
-        ORDER BY part.day, part.country, part.id, reason.verdict_id, reason.number""",
+        {_OF_PART}, reason.verdict_id, reason.number""",
     "service_verdict": """service_verdict WHERE run_id IN chosen_run AND ifnull(service = :service, 1)
         ORDER BY service_verdict.id""",
     "listing": "listing WHERE id IN chosen_listing ORDER BY listing.id",
@@ -120,8 +128,7 @@ _SOURCES: Mapping[str, str] = {
 DATASET_TABLES: tuple[str, ...] = tuple(_SOURCES)
 """In an order in which each comes after those it points at."""
 _RESOLVERS = """
-SELECT resolver_address FROM observation WHERE measurement_id IN (SELECT id FROM chosen)
-UNION SELECT resolver_address FROM store_observation
+SELECT resolver_address FROM observation UNION SELECT resolver_address FROM store_observation
 """
 
 
@@ -129,7 +136,7 @@ class Dataset:
     """The rows of a dataset, as one connection sees them."""
 
     def __init__(self, connection: sqlite3.Connection, wanted: Filter, *, by_day: bool = False) -> None:
-        """`by_day`: the tables IN_PARTS come in order of day and country first, and each row of theirs names both."""
+        """`by_day`: the tables IN_PARTS have a part for each day and country."""
         self._connection = connection
         self._wanted = wanted
         self._by_day = by_day
@@ -143,27 +150,41 @@ class Dataset:
         execute(_CHOSEN.format(name="chosen_control"))
         execute("CREATE TEMP TABLE chosen_run (id TEXT PRIMARY KEY) WITHOUT ROWID")
         execute("CREATE TEMP TABLE chosen_listing (id INTEGER PRIMARY KEY)")
-        sql, values = queries.choice(self._wanted)
+        sql, values = queries.choice(self._wanted, narrow=True)
         own = "substr(started_at, 1, 10), country" if self._by_day else "'', ''"
         execute(f"INSERT INTO chosen SELECT {own}, id FROM ({sql})", values)  # noqa: S608 - literals only
         controls = _DAY.format(measurement="control") if self._by_day else "'', ''"
-        execute(_CHOOSE_CONTROLS.format(part=controls))
+        choose = _CHOOSE_ALL_CONTROLS if self._everything["all"] else _CHOOSE_CONTROLS
+        execute(choose.format(part=controls))
         execute(_CHOOSE_RUNS, self._everything)
         execute(_CHOOSE_LISTINGS, self._everything)
+
+    def parts(self, table: str) -> list[Part]:
+        """The parts of a table, in their order: of one that is not parted, or all in one, a single one of no name."""
+        if table not in IN_PARTS:
+            return [_WHOLE]
+        chosen = "chosen_control" if table.startswith("control_") else "chosen"
+        sql = f"SELECT DISTINCT day, country FROM {chosen} ORDER BY day, country"  # noqa: S608 - literals only
+        return [(row[0], row[1]) for row in self._connection.execute(sql)]
+
+    def batches(self, table: str, part: Part, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a part, at most `size` at a time, each as the values of the table's columns."""
+        cursor = self._connection.cursor()
+        cursor.row_factory = None
+        selected = ", ".join(f"{table}.{column}" for column in TABLES[table].columns)
+        sql = f"SELECT {selected} FROM {_SOURCES[table]}"  # noqa: S608 - names and literals of our own
+        asked = {**self._everything, "day": part[0], "country": part[1]}
+        cursor.execute(sql, {name: value for name, value in asked.items() if f":{name}" in sql})
+        while batch := cursor.fetchmany(size):
+            yield batch
 
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
         """The rows of one table, under the names of its columns."""
         columns = tuple(TABLES[table].columns)
-        selected = ", ".join(f"{table}.{column}" for column in columns)
-        if self._by_day and table in IN_PARTS:
-            columns = ("day", "country", *columns)
-            selected = f"part.day, part.country, {selected}"
-        cursor = self._connection.cursor()
-        cursor.row_factory = None
-        sql = f"SELECT {selected} FROM {_SOURCES[table]}"  # noqa: S608 - names and literals of our own
-        values = self._everything if ":service" in sql else {}
-        for row in cursor.execute(sql, values):
-            yield dict(zip(columns, row, strict=True))
+        for part in self.parts(table):
+            for batch in self.batches(table, part):
+                for row in batch:
+                    yield dict(zip(columns, row, strict=True))
 
     def results(self) -> Iterator[Result]:
         """The measurements with their newest verdicts, bodies and certificates, oldest first."""
@@ -185,7 +206,7 @@ class Dataset:
         return frozenset(label for row in hosts for label in str(row[0]).split("."))
 
     def resolvers(self) -> frozenset[str]:
-        """The address of every resolver that was asked."""
+        """The address of every resolver that was asked, also where that was not chosen."""
         asked = {str(row[0]) for row in self._connection.execute(_RESOLVERS) if row[0] is not None}
         for row in self._connection.execute("SELECT host FROM run WHERE id IN chosen_run"):
             host = msgspec.json.decode(row[0])
@@ -193,6 +214,18 @@ class Dataset:
                 asked |= {str(each).rpartition(":")[0] for each in host.get("resolvers", ())}
                 host = host.get("before")
         return frozenset(asked)
+
+
+@contextmanager
+def view(
+    path: Path, wanted: Filter, *, by_day: bool = False, ready: Callable[[], None] = lambda: None
+) -> Iterator[Dataset]:
+    """The rows of every table that belong to the measurements that `wanted` names, as they are when `ready` is called:
+    before it is found out which they are."""
+    with reading(path) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        ready()
+        yield Dataset(connection, wanted, by_day=by_day)
 
 
 @contextmanager

@@ -62,6 +62,22 @@ _TARGETS = f"""
            {_VERDICT.format("verdict")}, {_PLACE}
     {_ON_TARGET}
 """
+_SUMMARY = f"""
+    SELECT CAST(target.name AS TEXT) AS subject, max(measurement.started_at) AS newest,
+           CAST(verdict.rules_version AS TEXT) AS rules_version, {_PLACE}
+    FROM measurement
+    JOIN target ON target.id = measurement.target_id
+    JOIN vantage ON vantage.id = measurement.vantage_id
+    JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)
+    {{condition}} GROUP BY measurement.target_id, measurement.vantage_id, verdict.rules_version
+    ORDER BY min(measurement.id)
+"""  # noqa: S608 - literals only
+_ORIGINS = f"""
+    SELECT CAST(run.id AS TEXT) AS id, {_PLACE} FROM run JOIN vantage ON vantage.id = run.vantage_id
+    UNION ALL
+    SELECT CAST(measurement.id AS TEXT), {_PLACE} FROM measurement JOIN vantage ON vantage.id = measurement.vantage_id
+    WHERE measurement.run_id IS NULL
+"""  # noqa: S608 - literals only
 _EVIDENCE = f"""
     SELECT CAST(measurement.id AS TEXT) AS id, CAST(target.name AS TEXT) AS target, verdict.outcome,
            CAST(verdict.methods AS TEXT) AS methods, verdict.confidence, CAST(reason.code AS TEXT) AS code
@@ -89,6 +105,17 @@ class Unconcluded:
     until: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What one vantage point has on one target, by one version of the rules."""
+
+    subject: str
+    point: Point
+    newest: datetime
+    """Its newest measurement began then."""
+    rules_version: str
+
+
 class History:
     """The verdicts of one database, as they are when it is entered."""
 
@@ -114,6 +141,24 @@ class History:
     def targets(self, target: str | None = None) -> Iterator[Judged]:
         """The newest verdict on each measurement."""
         yield from self._judged(_TARGETS, "target.name", target)
+
+    def summary(self, target: str | None = None) -> Iterator[Summary]:
+        """What there is on targets, by vantage point and version of the rules."""
+        sql = _SUMMARY.format(condition="WHERE target.name = ?" if target is not None else "")
+        with told_plainly(self.path):
+            for row in self._connection.execute(sql, () if target is None else (target,)):
+                yield Summary(
+                    subject=row["subject"],
+                    point=_point(row["name"], row["country"], row["asn"], row["network"], self.name),
+                    newest=parse_time(row["newest"]),
+                    rules_version=row["rules_version"],
+                )
+
+    def origins(self) -> Iterator[tuple[str, Point]]:
+        """Each run, and each measurement that is of none, by its id, with its vantage point."""
+        with told_plainly(self.path):
+            for row in self._connection.execute(_ORIGINS):
+                yield row["id"], _point(row["name"], row["country"], row["asn"], row["network"], self.name)
 
     def unconcluded(self) -> Iterator[Unconcluded]:
         """The services that a run was to measure as a whole and has no verdict on, as one that was killed."""

@@ -79,6 +79,16 @@ _QUESTIONS = _MEASUREMENT.format(
     join="""JOIN listing_question AS question ON question.store_measurement_id = measurement.id
     WHERE question.listing_id = ? ORDER BY question.number""",
 )
+_NARROW = """
+    SELECT measurement.id, measurement.started_at, vantage.country FROM measurement
+    JOIN vantage ON vantage.id = measurement.vantage_id {targets} {verdicts}
+"""
+_OF_TARGETS = "JOIN target ON target.id = measurement.target_id"
+_OF_VERDICTS = {
+    "verdict": """JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)
+    WHERE true""",
+    "measurement": "WHERE EXISTS (SELECT 1 FROM verdict WHERE measurement_id = measurement.id)",
+}
 _CONDITIONS = {
     "service": "target.service = :service",
     "target": "(target.name = :target OR target.host = :target)",
@@ -107,13 +117,19 @@ def results(connection: sqlite3.Connection, wanted: Filter, *, with_bodies: bool
         yield _result(connection, row, with_bodies=with_bodies)
 
 
-def choice(wanted: Filter) -> tuple[str, dict[str, Any]]:
-    """The question for the measurements that `wanted` names, but for their number, in no order; and its values."""
+def choice(wanted: Filter, *, narrow: bool = False) -> tuple[str, dict[str, Any]]:
+    """The question for the measurements that `wanted` names, but for their number, in no order; and its values.
+    `narrow`: only their id, beginning and country, which of millions is worth the while."""
     values = {name: getattr(wanted, name) for name in _CONDITIONS}
     conditions = [sql for name, sql in _CONDITIONS.items() if values[name] is not None]
     for name in ("since", "until"):
         if values[name] is not None:
             values[name] = time_text(values[name])
+    if narrow:
+        newest = "verdict" if wanted.outcome is not None else "measurement"
+        of_target = wanted.service is not None or wanted.target is not None
+        sql = _NARROW.format(targets=_OF_TARGETS if of_target else "", verdicts=_OF_VERDICTS[newest])
+        return " AND ".join([sql, *conditions]), values
     return f"{_RESULT} WHERE {' AND '.join(conditions)}" if conditions else _RESULT, values
 
 
@@ -208,6 +224,12 @@ def unfinished_run(connection: sqlite3.Connection) -> Run | None:
     mine = "run.command = ? AND run.finished_at IS NULL AND run.id NOT IN (SELECT run_id FROM run_source)"
     unfinished = _runs(connection, mine, "run")
     return next((found for found in unfinished if not is_alive(found.process)), None)
+
+
+def scheduled_since(connection: sqlite3.Connection) -> datetime | None:
+    """When the run began that a timer started and that goes on; None where there is none."""
+    sql = "SELECT started_at, process FROM run WHERE finished_at IS NULL AND json_extract(settings, '$.scheduled')"
+    return next((parse_time(since) for since, process in connection.execute(sql) if is_alive(process)), None)
 
 
 def measured(connection: sqlite3.Connection, run_id: str) -> Iterator[tuple[str, str | None]]:

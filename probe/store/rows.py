@@ -6,7 +6,7 @@ Law: pure; no SQL. One function each way for each record.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
@@ -157,6 +157,16 @@ def observation_row(measurement_id: str, observation: Observation) -> dict[str, 
     row["failure"] = observation.failure.value if observation.failure else None
     row["error"] = observation.error
     return row
+
+
+def observations_as_rows(measurement: Measurement) -> list[dict[str, Any]]:
+    """The observations of a measurement as the database has them."""
+    return [observation_row(measurement.id, each) for each in measurement.observations]
+
+
+def observations_from_rows(found: Iterable[Row]) -> tuple[Observation, ...]:
+    """Such rows as observations again."""
+    return tuple(map(observation_from_row, found))
 
 
 def observation_from_row(row: Row) -> Observation:

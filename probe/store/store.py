@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,11 +22,12 @@ from probe.form import time_text
 from probe.model import Host, Measurement, Result, Run, Target, Verdict
 from probe.register import Entry, Keys, Register
 from probe.service import ServiceVerdict
-from probe.store import care, health, queries, rows
+from probe.store import care, health, keeping, queries, rows
 from probe.store.adding import Adding, id_of, insert
 from probe.store.care import Pruned, Stats
-from probe.store.datasets import Dataset
+from probe.store.datasets import Dataset, view
 from probe.store.health import Unreached
+from probe.store.keeping import Trimmed
 from probe.store.merging import Merged, Source, Tables, merge
 from probe.store.migrations import SCHEMA_VERSION, transaction
 from probe.store.opening import open_database, reading, schema_of
@@ -36,6 +37,9 @@ from probe.store.registers import Registers, replace_register
 from probe.store.uploads import Uploads
 from probe.store.usage import usage
 from probe.storefront import StoreCheck
+
+_SLACK = 1.2
+"""How much larger than it may be a file is allowed to stay once room was made in it."""
 
 
 class Store:
@@ -77,7 +81,16 @@ class Store:
     def begin_run(self, run: Run) -> None:
         """Records that a run has begun. Its measurements can be added from now on."""
         with self._writing() as db:
-            insert(db, "run", rows.run_row(run, id_of(db, "vantage", rows.vantage_row(run.vantage))))
+            _begin(db, run)
+
+    def begin_scheduled(self, run: Run) -> datetime | None:
+        """The same for a run that a timer started, unless another such run goes on: then nothing is recorded, and it
+        gives the moment when that one began. Of two that begin at once, one does."""
+        with self._writing() as db:
+            since = queries.scheduled_since(db.conn)
+            if since is None:
+                _begin(db, run)
+            return since
 
     def take_over_run(self, run: Run, process: str) -> bool:
         """Records that another process goes on with a run; False when somebody else was faster."""
@@ -247,6 +260,10 @@ class Store:
         """How large the file is, and what is in it."""
         return care.stats(self.path)
 
+    def damage(self) -> str | None:
+        """What is wrong in the file; None where it is whole. Reads all of it."""
+        return care.damage(self.path)
+
     def exported_until(self) -> datetime | None:
         """What began before this moment is in an export; None when nothing is."""
         with reading(self.path) as connection:
@@ -262,6 +279,15 @@ class Store:
         exported, or all where `unexported`. Raises StoreError while a run goes on, and where nothing was exported."""
         return care.prune(self.path, self._writing, before, bodies_before, unexported=unexported)
 
+    def trim(self, most: int, pages_before: datetime) -> Trimmed | None:
+        """Makes room where the file holds more than `most` bytes: pages that were last shown before a moment go first,
+        then the oldest measurements, whether exported or not. Gives the room back to the disk where there is much of
+        it. None where nothing had to go. Raises StoreError while a run of another process goes on."""
+        trimmed = keeping.trim(self.path, self._writing, most, pages_before)
+        if trimmed is not None and self.path.stat().st_size > most * _SLACK:
+            self.vacuum()
+        return trimmed
+
     def vacuum(self) -> None:
         """Gives the room of what was removed back to the disk. Takes as much room again while it works."""
         with self._lock, told_plainly(self.path):
@@ -273,10 +299,23 @@ class Store:
             return merge(db, source, tables)
 
     @contextmanager
-    def dataset(self, wanted: Filter, *, by_day: bool = False) -> Iterator[Dataset]:
-        """The rows of every table that belong to the measurements that `wanted` names, as they are now."""
-        with reading(self.path) as connection:
-            yield Dataset(connection, wanted, by_day=by_day)
+    def dataset(
+        self, wanted: Filter, *, by_day: bool = False, alike: Callable[[], None] | None = None
+    ) -> Iterator[Dataset]:
+        """The rows of every table that belong to the measurements that `wanted` names, as they are now. Whoever begins
+        to read within `alike` sees the same: meanwhile nobody writes."""
+
+        with ExitStack() as standstill:
+
+            def ready() -> None:
+                if alike is not None:
+                    alike()
+                standstill.close()
+
+            if alike is not None:
+                standstill.enter_context(self._writing())
+            with view(self.path, wanted, by_day=by_day, ready=ready) as dataset:
+                yield dataset
 
     @contextmanager
     def _writing(self) -> Iterator[Database]:
@@ -299,6 +338,10 @@ class Store:
             {"sha256": sha256, "length": len(bodies[sha256]), "compressed": zlib.compress(bodies[sha256])}
             for sha256 in new
         ]
+
+
+def _begin(db: Database, run: Run) -> None:
+    insert(db, "run", rows.run_row(run, id_of(db, "vantage", rows.vantage_row(run.vantage))))
 
 
 def _measurements(results: Iterable[Result]) -> Iterator[Measurement]:

@@ -26,6 +26,15 @@ _SPOKEN_UNASKED = {Scheme.UDP: ProtocolName.STUN}
 # Several labels of small letters and digits, with single hyphens inside, the last one not a number.
 _LABEL = "[a-z0-9]+(?:-[a-z0-9]+)*"
 _ORDINARY = re.compile(rf"(?!.*[^.]{{64}})(?:{_LABEL}\.)+(?=[a-z]){_LABEL}")
+# Where no browser asks for a page, since something else listens there ("bad ports", Fetch standard §2.10).
+_NO_PAGES = frozenset(
+    {
+        1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109,
+        110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530,
+        531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190,
+        5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+    }
+)  # fmt: skip
 _USUAL_PORTS = {Scheme.UDP: 3478}
 
 
@@ -125,6 +134,8 @@ def redirect(base: Target, location: str) -> Target:
     onward = parse_one(joined)
     if onward.scheme not in _REDIRECTING:
         raise TargetError(location, "a redirect leads to http:// or https://")
+    if onward.port in _NO_PAGES:
+        raise TargetError(location, f"port {onward.port} is not one for pages")
     return replace(
         onward,
         service=base.service,

@@ -44,6 +44,8 @@ BODIES: tuple[tuple[AppStore, int, bytes, Said], ...] = (
     (APPLE, 200, b"[" * 100_000, Said.UNCLEAR),
     (APPLE, 200, b'{"resultCount":0,"results":[]}\xff', Said.UNCLEAR),
     (APPLE, 400, b'{"errorMessage":"Invalid value(s) for key(s): [country]"}', Said.UNCLEAR),
+    (APPLE, 200, b'{"resultCount":1,"results":[{"\xff":1}]}', Said.UNCLEAR),
+    (APPLE, 200, b'{"resultCount":1,"results":[{"a":' + b"[" * 100_000, Said.UNCLEAR),
     (APPLE, 403, b'{"resultCount":0,"results":[]}', Said.UNCLEAR),
     (APPLE, 404, b"", Said.UNCLEAR),
     (GOOGLE, 200, b'<link rel="canonical" href="https://x/store/apps/details?id=org.example.chat">', Said.LISTED),

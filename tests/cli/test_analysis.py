@@ -57,6 +57,24 @@ def test_compare_says_who_says_what(verb: Verb, databases: list[Path]) -> None:
     assert "2017-05-01 03:00" in shown.stdout  # since when Blackhole Mobile lets it through
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_datasets_are_read_as_databases_are(verb: Verb, databases: list[Path], tmp_path: Path, form: str) -> None:
+    """Each file, and a dataset of the same name in its place: the same cells and blocks, with the same evidence."""
+    words = [("compare", "--json"), ("timeline", "--json"), ("compare", "--json", "--targets")]
+    before = [read(verb(*each, *databases)) for each in words]
+    assert all(before)
+    datasets = [tmp_path / form / path.name for path in databases]
+    for path, dataset in zip(databases, datasets, strict=True):
+        assert verb("export", "--format", form, "--output", dataset, "--db", path).returncode == 0
+    assert [read(verb(*each, *datasets)) for each in words] == before
+    assert [read(verb(*each, datasets[0], *databases[1:])) for each in words] == before
+    (datasets[0] / "SHA256SUMS").write_text("")
+    shown = verb("compare", *datasets)
+    assert (shown.returncode, shown.stdout) == (5, "")
+    assert "not a list of SHA-256 sums" in shown.stderr
+    assert shown.stderr.count("\n") == 1
+
+
 def test_compare_for_scripts(verb: Verb, databases: list[Path]) -> None:
     shown = verb("compare", "--json", *databases)
     stub, mobile = read(shown)

@@ -278,7 +278,7 @@ def doctor(world: World, *words: str, **env: str) -> tuple[int, dict[str, tuple[
 
 _NAMES = [
     *("resolver", "clock", "ipv4", "ipv6", "vpn", "metered", "captive portal", "control", "trusted roots", "networks"),
-    *("target lists", "database"),
+    *("target lists", "database", "disk", "open files", "consent", "timer"),
 ]
 _COUNT = Rule(when=To(addresses=(at(71), at6(71))), do=Drop())
 """Of what goes to a target."""

@@ -23,6 +23,7 @@ set -e
 at=$1; shift
 mount -t tmpfs none /var/lib
 mount -t tmpfs none /etc/systemd
+mount -t tmpfs none /usr/lib/systemd
 mount -t tmpfs none "$(dirname "$at")"
 mkdir -p "$at" "$at-python"
 mount --bind . "$at"
@@ -146,3 +147,19 @@ def test_units_of_the_machine(home: Path) -> None:
     hidden = in_a_house(home, "/home/me", "$PYTHON -m probe service install")
     assert hidden.returncode == 5
     assert "the system's service does not see /home; install this program elsewhere" in hidden.stderr
+
+
+def test_units_of_a_package_are_used_as_they_are(home: Path) -> None:
+    if not Path(sys.executable).is_relative_to(alone.ROOT):
+        pytest.skip("the virtual environment is not in the checkout, so it cannot be shown at another place")
+    script = (
+        "$PYTHON -m probe service install >/dev/null && mv /etc/systemd/system /usr/lib/systemd/system"
+        " && for verb in install status remove; do $PYTHON -m probe service $verb; done; ls -A /etc/systemd"
+    )
+    done = in_a_house(home, "/opt/probe", script)
+    assert done.returncode == 0, done
+    lines = done.stdout.splitlines()
+    places = [f"/usr/lib/systemd/system/{name}" for name in SYSTEM_UNITS]
+    assert [line for line in lines if line.startswith("unchanged ")] == [f"unchanged {each}" for each in places]
+    assert [line.split()[1:] for line in lines if line.startswith("unit ")] == [[f"{e}:", "installed"] for e in places]
+    assert lines[-len(places) :] == [f"left {each}, which belongs to a package" for each in places]

@@ -152,3 +152,19 @@ def test_the_database_of_an_installed_program(home: Path) -> None:
     check_from_a_copy(home, installed)
     assert alone.files_below(home / "data") == {"probe/probe.sqlite"}
     assert {name for name in alone.files_below(installed) if not name.endswith(".pyc")} == before
+
+
+def test_a_user_without_a_home(home: Path) -> None:
+    """systemd gives a service that has a user of its own neither HOME nor an entry in the list of users."""
+    nobody = ("unshare", "--user", "--map-user=61184", *alone.PROBE)
+    without = {"HOME": None, "XDG_CONFIG_HOME": None, "XDG_DATA_HOME": None}
+    done = alone.run(home, "run", "--scheduled", program=nobody, **without)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "a scheduled run needs consent" in done.stderr
+    unset = alone.run(home, "consent", program=nobody, **without, STATE_DIRECTORY=None)
+    assert unset.returncode == 5
+    assert "no home directory: set HOME" in unset.stderr
+    (home / "probe.toml").write_text('database = "~/probe.sqlite"\n')
+    lost = alone.run(home, "results", "--config", home / "probe.toml", program=nobody, **without)
+    assert lost.returncode == 5
+    assert "~/probe.sqlite: whose home is meant is not known" in lost.stderr

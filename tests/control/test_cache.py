@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 import pytest
 
 from probe.control.cache import Answer, Measurements, Unmeasured
+from probe.control.keeping import Newest, size_of
 from probe.control.merging import merged
 from probe.failure import Failure
 from probe.identity import new_id
-from probe.model import Measurement, Observation, Scheme, Target, TcpDetail, Vantage
+from probe.model import HttpDetail, Measurement, Observation, Scheme, Target, TcpDetail, Vantage
 from probe.steps.errors import HostExhaustedError
 
 OWN = "192.31.196.1"
@@ -264,6 +265,39 @@ def test_the_oldest_makes_room() -> None:
         assert ground.begun == ["a", "b", "c", "d", "a"]
 
     run(body)
+
+
+def test_large_ones_make_room_sooner() -> None:
+    newest: Newest[str, bytes] = Newest(most=100, most_bytes=100, size=len)
+    for name in "abc":
+        newest.put(name, bytes(40))
+    assert (newest.get("a"), newest.held, len(newest)) == (None, 80, 2)
+    newest.put("b", bytes(10))  # in place of what was there, and the newest now
+    newest.put("d", bytes(60))
+    assert (newest.get("c"), newest.held) == (None, 70)
+    assert newest.made("d", lambda: b"") == bytes(60)
+    newest.put("e", bytes(101))
+    assert (newest.get("e"), newest.held, len(newest)) == (None, 0, 0)
+
+
+def test_the_size_of_a_measurement_counts_what_a_server_wrote() -> None:
+    small, large = (HttpDetail(address=OWN, port=80, url="x", headers=(("x", "y" * n),)) for n in (0, 60_000))
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+
+    def size(detail: HttpDetail) -> int:
+        return size_of(
+            Measurement(
+                id="m",
+                run_id=None,
+                target=named("a"),
+                vantage=Vantage(name="here"),
+                started_at=moment,
+                runtime=1,
+                observations=(Observation(id=1, started=0, runtime=1, detail=detail),),
+            )
+        )
+
+    assert size(large) - size(small) == 60_000
 
 
 def test_bodies_and_certificates_are_not_kept() -> None:

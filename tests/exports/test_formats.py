@@ -19,6 +19,7 @@ from pyarrow import dataset as arrow
 from probe.cli.errors import Refusal
 from probe.cli.exporting import export_dataset
 from probe.cli.importing import import_files
+from probe.exports.csv import text as form_text
 from probe.exports.shape import SHAPES, Kind
 from probe.model import Outcome
 from probe.store import Filter, Store
@@ -116,6 +117,17 @@ def test_the_rows_are_those_of_the_database(db: Path, datasets: Path, table: str
     lines = (datasets / "jsonl" / f"{table}.jsonl").read_text("utf-8").splitlines()
     assert _sorted(table, [json.loads(line) for line in lines]) == wanted
     assert _sorted(table, _parquet(datasets / "parquet" / table, table)) == wanted
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "'quoted'", "''"])
+def test_no_text_is_a_formula_and_each_is_what_it_was(text: str) -> None:
+    ((cell,),) = csv.reader([form_text(text)], strict=True)
+    assert cell == "'" + text
+
+
+@pytest.mark.parametrize("text", ["", "plain", "1=1", "https://line.me/", "2026-11-24T00:00:00.000000Z", "::1"])
+def test_other_texts_are_written_as_they_are(text: str) -> None:
+    assert next(csv.reader([form_text(text)], strict=True)) == [text]
 
 
 def test_a_text_is_told_from_none_in_csv(datasets: Path) -> None:

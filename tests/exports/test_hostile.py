@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from probe.cli.errors import Status
 from probe.cli.exporting import export_dataset
@@ -157,6 +159,69 @@ def test_datasets(dataset: Path, new: Path, capsys: pytest.CaptureFixture[str], 
     change, reason = DATASETS[case]
     change(dataset)
     refused(dataset, new, capsys, reason)
+
+
+def _half(name: str) -> Callable[[Path], None]:
+    def cut(folder: Path) -> None:
+        (path,) = sorted(folder.glob(name))[:1]
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        resum(folder)
+
+    return cut
+
+
+def _bytes(name: str, data: bytes, *, sums: bool = True) -> Callable[[Path], None]:
+    def put(folder: Path) -> None:
+        (folder / name).write_bytes(data)
+        if sums:
+            resum(folder)
+
+    return put
+
+
+def _column(table: str, column: str, value: Any) -> Callable[[Path], None]:
+    """Another column in the place of one, in the table's first Parquet file."""
+
+    def put(folder: Path) -> None:
+        path = min((folder / table).rglob("*.parquet"))
+        whole = parquet.read_table(path, partitioning=None)
+        at = whole.schema.names.index(column)
+        parquet.write_table(whole.set_column(at, column, pyarrow.array([value] * whole.num_rows)), path)
+        resum(folder)
+
+    return put
+
+
+def _added(folder: Path) -> None:
+    shutil.copy(min(folder.glob("verdict/*/*/*")), folder / "verdict" / "part-1.parquet")
+
+
+_NEWER = _edit("datapackage.json", '"schema_version": 1', '"schema_version": 2')
+# Form, what is done to the dataset, and what is said of it.
+OTHER_FORMS: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "a truncated Parquet file": ("parquet", _half("observation/*/*/*"), "not a whole Parquet file"),
+    "an empty Parquet file": ("parquet", _bytes("run/part-0.parquet", b""), "not a whole Parquet file"),
+    "a changed one": ("parquet", _bytes("run/part-0.parquet", b"PAR1", sums=False), "is not what SHA256SUMS says"),
+    "a part that is not listed": ("parquet", _added, "verdict/part-1.parquet is not in SHA256SUMS"),
+    "a column of another type": ("parquet", _column("measurement", "target_id", "one"), "measurement, row 1: "),
+    "a time that is none": ("parquet", _column("verdict", "made_at", 7), "verdict, row 1: "),
+    "newer, as Parquet": ("parquet", _NEWER, "by a newer version"),
+    "a truncated CSV file": ("csv", _half("reason.csv"), "reason.csv:"),
+    "a quoted cell without end": ("csv", _edit("run.csv", '"', '"x"y'), "run.csv:"),
+    "a cell too many": ("csv", _edit("vantage.csv", "\n1,", "\n1,,"), "vantage.csv:2: "),
+    "no number, in CSV": ("csv", _edit("observation.csv", ",1,dns,", ",one,dns,"), "observation.csv:2: "),
+    "neither true nor false": ("csv", _edit("observation.csv", ",true", ",perhaps"), "is neither true nor false"),
+    "without a column": ("csv", _edit("measurement.csv", "target_id", "targets"), "measurement, row 1: "),
+    "no UTF-8": ("csv", _bytes("vantage.csv", b"\xff\n"), "vantage.csv:1: "),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_FORMS, ids=str)
+def test_other_forms(db: Path, tmp_path: Path, new: Path, capsys: pytest.CaptureFixture[str], case: str) -> None:
+    form, change, reason = OTHER_FORMS[case]
+    assert export_dataset(output=tmp_path / "dataset", form=form, db=db, bodies=True) == 0
+    change(tmp_path / "dataset")
+    refused(tmp_path / "dataset", new, capsys, reason)
 
 
 def test_the_signature_is_written_as_it_is_read() -> None:

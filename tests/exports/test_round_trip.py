@@ -60,11 +60,16 @@ def test_the_same_database_gives_the_same_bytes(db: Path, tmp_path: Path, form: 
     assert len(first) > 4
 
 
-def test_everything_comes_through_a_dataset(db: Path, tmp_path: Path) -> None:
-    first = export(db, tmp_path / "first", bodies=True)
-    assert {path.stem for path in first.glob("*.jsonl")} == set(DATASET_TABLES)
-    assert import_files([first], db=tmp_path / "new.sqlite") == Status.OK
-    assert contents(export(tmp_path / "new.sqlite", tmp_path / "again", bodies=True)) == contents(first)
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_everything_comes_through_a_dataset(db: Path, tmp_path: Path, form: str) -> None:
+    first, new = export(db, tmp_path / "first", form, bodies=True), tmp_path / "new.sqlite"
+    assert {path.name.partition(".")[0] for path in first.iterdir()} >= set(DATASET_TABLES)
+    assert import_files([first], db=new) == Status.OK
+    for table in DATASET_TABLES:
+        if table not in ("run", "observation", "control_observation", "store_observation"):  # these have been redacted
+            assert rows_of(new, table) == rows_of(db, table), table
+    assert contents(export(new, tmp_path / "again", form, bodies=True)) == contents(first)
+    assert contents(export(new, tmp_path / "lines")) == contents(export(db, tmp_path / "of-the-first"))
 
 
 def test_everything_comes_through_a_database(db: Path, tmp_path: Path) -> None:
@@ -77,11 +82,12 @@ def test_everything_comes_through_a_database(db: Path, tmp_path: Path) -> None:
     assert contents(export(tmp_path / "new.sqlite", tmp_path / "a")) == contents(export(db, tmp_path / "b"))
 
 
-def test_what_was_redacted_comes_through_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_what_was_redacted_comes_through_as_it_is(tmp_path: Path, form: str) -> None:
     plant(tmp_path / "planted.sqlite")
-    first = export(tmp_path / "planted.sqlite", tmp_path / "first", bodies=True, redact=["81.23.45.67"])
+    first = export(tmp_path / "planted.sqlite", tmp_path / "first", form, bodies=True, redact=["81.23.45.67"])
     assert import_files([first], db=tmp_path / "new.sqlite") == Status.OK
-    assert contents(export(tmp_path / "new.sqlite", tmp_path / "again", bodies=True)) == contents(first)
+    assert contents(export(tmp_path / "new.sqlite", tmp_path / "again", form, bodies=True)) == contents(first)
 
 
 def test_what_is_there_already_is_not_added_again(db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

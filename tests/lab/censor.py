@@ -84,6 +84,9 @@ class Flow:
     slowed_since: float | None = None
     target: tuple[bytes, int] | None = None
     """Where it is redirected to."""
+    refusal: Sent = field(default_factory=list)
+    """What further packets of a dead flow are answered with. A client whose socket was busy when an ICMP error came
+    heeds the next one only (Linux, tcp_v4_err), and sends its SYN again for it."""
 
 
 @dataclass(slots=True)
@@ -133,7 +136,7 @@ class Censor:
         ends = (packet.source, packet.sport, packet.destination, packet.dport, packet.protocol)
         flow, is_new = self._flow(ends, packet)
         if flow.fate is Fate.DEAD:
-            return []
+            return flow.refusal
         if flow.fate is Fate.TAKEN:
             return _acknowledged(packet, flow)
         found = self._first_packet(packet, is_new) or self._named(packet, flow)
@@ -281,7 +284,10 @@ class Censor:
     def reject(self, rule: Rule, packet: Packet, flow: Flow) -> Sent | None:
         assert isinstance(rule.do, Reject)
         flow.fate = flow.fate if packet.protocol == UDP and isinstance(rule.when, Question) else Fate.DEAD
-        return [(True, error(rule.do.why, self._here[len(packet.source)], packet))]
+        sent: Sent = [(True, error(rule.do.why, self._here[len(packet.source)], packet))]
+        if flow.fate is Fate.DEAD:
+            flow.refusal = sent
+        return sent
 
     def forge(self, rule: Rule, packet: Packet, flow: Flow) -> Sent | None:
         assert isinstance(rule.do, Forge)

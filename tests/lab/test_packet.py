@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.lab import names, packet
+from tests.lab.censor import Censor
 from tests.lab.scenarios import SCENARIOS
 from tests.lab.scenarios.recognised import STUB_SITES
 from tests.lab.scenarios.scenario import BLOCK_SITES
-from tests.lab.spec import PUBLIC
+from tests.lab.spec import PUBLIC, Drop, Reject, Rule, To
 from tests.lab.test_scenarios import shares_a_world
 
 _ENDS = {
@@ -119,3 +120,14 @@ def test_scenarios_can_share_a_world() -> None:
             found.update(addresses | {site.name for site in own})
     assert [each for each, count in found.items() if count > 1] == []
     assert len({scenario.id for scenario in SCENARIOS}) == len(SCENARIOS)
+
+
+@pytest.mark.parametrize(("do", "answers"), [(Reject(), 1), (Drop(), 0)])
+def test_a_connection_that_is_tried_again_is_refused_again(do: Reject | Drop, answers: int) -> None:
+    """Linux heeds the second ICMP error where it was busy with the socket when the first came."""
+    server, client = _ENDS[4]
+    syn = packet.read(packet.tcp(client, server, 1000, 0, packet.SYN))
+    assert syn is not None
+    censor = Censor([Rule(when=To(addresses=("192.31.196.1",)), do=do)], {4: server[0]}, frozenset())
+    first, again = (censor.outbound(syn, 0.0) for _ in range(2))
+    assert (len(first), again, censor.armed[0].fired) == (answers, first, 1)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from probe.certificate import Roots, read, sha256, verify
+from probe.certificate import Roots, read, root_of, sha256, verify
 from probe.failure import Failure
 from probe.model import PUBLIC
 
@@ -137,6 +137,19 @@ def test_a_root_of_its_own_has_its_time_and_name() -> None:
     assert verify(chain, "line.me", BEGIN + 59 * DAY, strange, own) is None
     assert verify(chain, "line.me", BEGIN + 61 * DAY, strange, own) is BAD
     assert verify(chain, "wechat.com", BEGIN + 30 * DAY, strange, own) is Failure.SSL_INVALID_HOSTNAME
+
+
+# A key on a curve that nobody uses (prime239v1 in place of prime256v1).
+ODD_KEY = CHAIN[0].replace(bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030104"))
+ODD_VERSION = CHAIN[0].replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020112"), 1)
+
+
+@pytest.mark.parametrize("odd", [ODD_KEY, ODD_VERSION])
+def test_a_certificate_of_a_kind_that_nobody_uses_is_not_read(odd: bytes) -> None:
+    assert read(CHAIN[0]) is not None
+    assert read(odd) is None
+    assert verify([odd, *CHAIN[1:]], "line.me", BEGIN + 30 * DAY, OURS) is not None
+    assert root_of([odd, *CHAIN[1:]], OURS) is None
 
 
 @pytest.mark.parametrize("chain", [[], [b""], [b"no certificate"], [CHAIN[0], b"\x30\x03\x02\x01\x01"]])

@@ -16,8 +16,8 @@ from probe.steps.lag import Lag
 from probe.steps.step import Attempt, operation
 from probe.steps.stream import Stream
 
-DEADLINE = 0.5
-HELD_UP = 1.5
+DEADLINE = 1.0
+HELD_UP = 2.5
 
 
 @pytest.fixture
@@ -64,6 +64,7 @@ def test_what_came_while_it_was_held_up_has_come(
         time.sleep(0.3)
         theirs.send(b"x")
         theirs.recv(4)
+        time.sleep(0.2)
         theirs.send(b"y")
 
     peer = threading.Thread(target=answer)

@@ -214,6 +214,8 @@ NOWHERE: tuple[tuple[str, str], ...] = (
     ("udp://other.example:3478", "a redirect leads to http:// or https://"),
     ("javascript:alert(1)", "the scheme is missing"),
     ("http://2130706433/", SPELLED_ADDRESS),
+    ("http://other.example:25/", "port 25 is not one for pages"),
+    ("https://other.example:6667/", "port 6667 is not one for pages"),
     ("http://other.example/\x00", UNREADABLE),
     (f"/{'x' * 2100}", "longer than 2048 characters"),
     (f"/{'é' * 400}", "longer than 2048 characters"),

@@ -158,7 +158,14 @@ def rows_that_leave(database: Path, redact: tuple[str, ...] = ()) -> dict[str, l
     in which place a row stands is left out, or what it points at stands in its place."""
     with Store.open(database, create=False) as store, store.dataset(Filter()) as dataset:
         redacted = Redacted(dataset, redactor_for(list(redact), dataset))
-        found = {table.name: list(rows) for table, rows in redacted.tables()}
+        found = {
+            table.name: [
+                dict(zip(columns, values, strict=True))
+                for columns in batches
+                for values in zip(*columns.values(), strict=True)
+            ]
+            for table, batches in redacted.tables()
+        }
     verdicts = {row["id"]: (row["measurement_id"], row["rules_version"]) for row in found["verdict"]}
     for table in ("verdict", "service_verdict"):
         for row in found[table]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from probe.history import Cell, Judged, Place, Said
-from probe.model import Outcome
+from probe.model import Confidence, Outcome
 from probe.report.comparison import (
     MIXED,
     counted,
@@ -44,10 +44,14 @@ def word(outcome: Outcome | None) -> str:
 
 
 def legend() -> Markup:
-    """Each sign with its word."""
-    return tag(
-        "ul", *(tag("li", f"{sign} {word(each)}", class_=word(each)) for each, sign in SIGNS.items()), class_="legend"
-    )
+    """Each sign with its word, that of a block as sure as it can be, and less."""
+    blocked, *rest = SIGNS.items()
+    shades = [
+        tag("li", f"{blocked[1]} {word(blocked[0])}, {sure}", class_=f"{word(blocked[0])} {sure}")
+        for sure in reversed([each.value for each in Confidence])
+    ]
+    others = [tag("li", f"{sign} {word(each)}", class_=word(each)) for each, sign in rest]
+    return tag("ul", *shades, *others, class_="legend")
 
 
 def heat_map(cells: Sequence[Cell], places: Sequence[Place], ask: Ask) -> Markup:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 _MOST = 6
 _STEPS = (
     *(timedelta(minutes=number) for number in (1, 5, 15, 60, 180, 360, 720)),
-    *(timedelta(days=number) for number in (1, 2, 7, 14, 28, 91, 182, 365, 730, 3650)),
+    *(timedelta(days=number) for number in (1, 2, 3, 7, 14, 28, 91, 182, 365, 730, 3650)),
 )
 _ZERO = datetime(2001, 1, 1, tzinfo=UTC)  # a Monday
 

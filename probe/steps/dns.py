@@ -129,6 +129,9 @@ class Listener:
     def heard(self, wire: bytes) -> None:
         if not dnswire.is_answer(self.question, wire):
             return
+        if self.outlet is not None and not dnswire.is_about(self.question, wire):
+            self.shared_in_vain()  # whoever guesses ids finds one more easily where several are open
+            return
         if self.answered is None:
             self.answered = self.attempt.journal.elapsed()
             if not self.first.done():

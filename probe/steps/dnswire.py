@@ -82,6 +82,12 @@ def is_answer(question: bytes, wire: bytes) -> bool:
     return len(wire) >= _HEAD.size and wire[:2] == question[:2] and bool(wire[2] & 0x80)
 
 
+def is_about(question: bytes, wire: bytes) -> bool:
+    """Whether these bytes repeat the question itself, as an answer to it does."""
+    asked = question[_HEAD.size : -len(_EDNS)]
+    return wire[_HEAD.size : _HEAD.size + len(asked)].lower() == asked.lower()
+
+
 def read(question: bytes, wire: bytes) -> Reply:
     """The reply in these bytes. Raises MisbehavingError."""
     count = sum(_HEAD.unpack_from(wire)[3:]) if len(wire) >= _HEAD.size else 0
@@ -119,9 +125,8 @@ def _records(rrset: Any) -> list[DnsRecord]:
 
 def read_ordinary(question: bytes, wire: bytes) -> Reply | None:
     """The reply in an answer to this very question that holds only what is usual; None for anything else."""
-    asked = question[_HEAD.size : -len(_EDNS)]
-    start = _HEAD.size + len(asked)
-    if len(wire) < start or wire[:2] != question[:2] or wire[_HEAD.size : start].lower() != asked.lower():
+    start = len(question) - len(_EDNS)
+    if len(wire) < start or wire[:2] != question[:2] or not is_about(question, wire):
         return None
     _, flags, questions, *counts = _HEAD.unpack_from(wire)
     if not flags & _QR or flags & _OPCODE or questions != 1:

@@ -35,7 +35,7 @@ class Open(Protocol):
         """A datagram with its id has come."""
 
     def shared_in_vain(self) -> None:
-        """Something was reported of the socket: whatever was not answered yet is to be asked alone."""
+        """Something was reported of the socket: if this was not answered yet, it is to be asked alone."""
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -279,9 +279,10 @@ def _resolver_dead_soon(world: World, database: Path) -> Finished:
 
 
 def _no_memory(world: World, database: Path) -> Finished:
-    """Not a byte more than it has, in the middle, and large pages still to come."""
+    """Not a byte more than it has, in the middle, and large pages still to come, all at one moment."""
     spec = village(_SLOW, page=Page(title="{n}", dynamic=True, size=900_000))
-    world.become(spec)
+    late = tuple(replace(site, page=replace(site.page, delay=3.0)) for site in spec.sites[_MIDDLE:] if site.page)
+    world.become(replace(spec, sites=(*spec.sites[:_MIDDLE], *late)))
     running = _start(world, database)
     sizes = Path(f"/proc/{running.pid}/status").read_text()
     size = int(sizes.split("VmSize:")[1].split()[0]) * 1024

@@ -166,7 +166,7 @@ def test_the_timer_starts_a_run(machine: Machine) -> None:
 
 def test_its_results_are_read(machine: Machine) -> None:
     follow(machine, "Look")
-    follow(machine, "Keep it small")
+    follow(machine, "It stays small")
     read = machine.run(f"probe results --json --service wechat --db {DATABASE}").stdout.splitlines()
     found = {row["target"]: row for row in map(json.loads, read)}
     assert found["https://www.wechat.com/"]["outcome"] == "blocked"

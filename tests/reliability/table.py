@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tests.reliability import abuse, faults, fuzz, hostile, kills, year
+from tests.reliability import abuse, faults, fuzz, hostile, kills, units, year
 from tests.reliability.job import Job
 
 JOBS: Mapping[str, Job] = {
@@ -14,5 +14,6 @@ JOBS: Mapping[str, Job] = {
     "hostile": hostile.JOB,
     "fuzz": fuzz.JOB,
     "abuse": abuse.JOB,
+    "units": units.JOB,
 }
 """In the order of the page."""

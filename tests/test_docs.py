@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from probe.steps.dnswire import PAYLOAD
+from probe.steps.http import HEADERS
+from probe.steps.tls import ALPN_WEB
 from tests.lab.scenarios import SCENARIOS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,6 +48,13 @@ def test_the_comparison_says_what_the_scenarios_test() -> None:
     for scenarios, said in told[1:]:
         assert scenarios
         assert {outcomes[name] for name in scenarios} == {said[0]}
+
+
+def test_what_is_sent_is_on_its_page() -> None:
+    text = (ROOT / "docs" / "on-the-wire.md").read_text("utf-8")
+    assert re.findall(r"^\| `([\w-]+)` \| `(.+)` \|$", text, re.MULTILINE) == list(HEADERS)
+    assert f"ALPN `{', '.join(ALPN_WEB)}`" in text
+    assert f"EDNS at {PAYLOAD} bytes" in text
 
 
 def test_make_targets_exist() -> None:

@@ -5,15 +5,13 @@ Law: every token is compared, in constant time, so that the time taken says noth
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from probe.control.access import known_token
 from probe.targets import BundleError
 from probe.targets.bundle import read_public_key
-
-_SCHEME = "bearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +22,10 @@ class Senders:
 
     def key_of(self, authorization: str | None) -> str | None:
         """The key of the sender of this `Authorization` header. Raises PermissionError for one that is not known."""
-        scheme, _, token = (authorization or "").partition(" ")
-        given = token.strip().encode("utf-8", "replace")
-        matches = [each for each in self.keys if hmac.compare_digest(given, each.encode())]
-        if scheme.lower() != _SCHEME or not matches:
+        token = known_token(authorization or "", self.keys)
+        if token is None:
             raise PermissionError("this token is not known here")
-        return self.keys[matches[0]]
+        return self.keys[token]
 
 
 def read_senders(path: Path) -> Senders:

@@ -63,16 +63,18 @@ class Access:
 
     def of(self, authorization: str | None) -> Listed:
         """Which targets the sender of this `Authorization` header may ask for. Raises HTTPException 401."""
-        if authorization is not None and not self._knows(authorization):
+        if authorization is not None and known_token(authorization, self.tokens) is None:
             raise HTTPException(401, "this token is not known here", {"WWW-Authenticate": "Bearer"})
         return _any_target if self.open or authorization is not None else self.listed
 
-    def _knows(self, authorization: str) -> bool:
-        scheme, _, token = authorization.partition(" ")
-        given = token.strip().encode("utf-8", "replace")
-        # All of them are compared, so that the time taken says nothing about which came close.
-        matches = [hmac.compare_digest(given, each.encode()) for each in self.tokens]
-        return scheme.lower() == _SCHEME and any(matches)
+
+def known_token(authorization: str, tokens: Iterable[str]) -> str | None:
+    """That of the tokens which this `Authorization` header bears; None where it bears none of them."""
+    scheme, _, token = authorization.partition(" ")
+    given = token.strip().encode("utf-8", "replace")
+    # All of them are compared, so that the time taken says nothing about which came close.
+    matches = [each for each in tokens if hmac.compare_digest(given, each.encode())]
+    return matches[0] if matches and scheme.lower() == _SCHEME else None
 
 
 def _any_target(target: Target) -> bool:

@@ -21,6 +21,7 @@ from sqlite_utils import Database
 from probe.form import parse_time, time_text
 from probe.model import Vantage
 from probe.store import rows
+from probe.store.adding import insert
 from probe.store.care import note_older
 from probe.store.datasets import DATASET_TABLES
 from probe.store.schema import TABLES, unique_key
@@ -292,10 +293,7 @@ class _Merging:
         return self.db.conn.execute(sql, values).fetchone()[0]
 
     def _insert(self, table: str, row: Row, *, unless_there: bool = False) -> int:
-        conflict = " ON CONFLICT DO NOTHING" if unless_there else ""
-        marks = ", ".join("?" * len(row))
-        sql = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks}){conflict}"  # noqa: S608 - names of our own
-        return int(self.db.conn.execute(sql, tuple(row.values())).lastrowid or 0)
+        return int(insert(self.db, table, row, unless_there=unless_there).lastrowid or 0)
 
 
 def _picked(row: Row, table: str) -> dict[str, Any]:

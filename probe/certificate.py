@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -23,6 +23,7 @@ from OpenSSL import crypto
 
 from probe.failure import Failure
 from probe.model import PUBLIC
+from probe.once import once
 
 # OpenSSL's X509_V_ERR_* that say when, not who (openssl/x509_vfy.h).
 _TIME_ERRORS = frozenset({9, 10, 13, 14})
@@ -56,7 +57,7 @@ class Roots:
             warnings.simplefilter("ignore")  # old roots break rules that matter to nobody who only trusts them
             return cls(tuple(x509.load_pem_x509_certificates(pem)), source)
 
-    @cached_property
+    @once
     def timeless(self) -> crypto.X509Store:
         """OpenSSL's form of them, which takes milliseconds to make, for verifying at no time in particular."""
         store = self._store()
@@ -75,7 +76,7 @@ class Roots:
             store.add_cert(root)
         return store
 
-    @cached_property
+    @once
     def _roots(self) -> tuple[crypto.X509, ...]:
         return tuple(map(crypto.X509.from_cryptography, self.certificates))
 

@@ -15,8 +15,6 @@ T = TypeVar("T")
 class once(Generic[T]):  # noqa: N801 - used as a function is
     """A method without arguments, as an attribute. The instance needs a `__dict__`."""
 
-    __slots__ = ("__doc__", "_name", "_work_out")
-
     def __init__(self, work_out: Callable[[Any], T]) -> None:
         self._work_out, self._name = work_out, work_out.__name__
         self.__doc__ = work_out.__doc__

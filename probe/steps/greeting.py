@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -56,9 +57,10 @@ async def greet_by_datagram(attempt: Attempt, address: str, port: int, opening: 
     family = socket.AF_INET if parsed.version == 4 else socket.AF_INET6
     whole = replace(opening, recognise=lambda data: opening.recognise(data) is True)
     async with operation(attempt, detail, timeout) as current:
-        with socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as sock:
+        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        with closing(Stream(sock, address, port, attempt.network.clock)) as stream:
             sock.connect((address, port))  # so that only this address is heard, and what ICMP says of it
-            await _exchange(current, Stream(sock, address, port, attempt.network.clock), whole)
+            await _exchange(current, stream, whole)
     return _is_recognised(current)
 
 

@@ -11,7 +11,6 @@ import asyncio
 import queue
 import sqlite3
 import threading
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -27,6 +26,7 @@ _APART = 0.04
 """Seconds between the beginnings of two transactions: who comes alone does not wait."""
 
 _Item = tuple[Result, "asyncio.Future[None]"]
+_Batch = Sequence[_Item]
 
 
 class Writer:
@@ -34,15 +34,20 @@ class Writer:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._error: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Future[None] | None = None
+        self._gathered: list[_Item] = []
+        self._is_writing = False
+        self._is_closing = False
+        self._next = 0.0  # when the next transaction may begin, on the loop's clock
+        self._due: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
-        threading.Thread(target=self._write_all, name="store-writer", daemon=True).start()
+        threading.Thread(target=self._write_all, args=(self._loop,), name="store-writer", daemon=True).start()
         return self
 
     async def __aexit__(
@@ -57,50 +62,65 @@ class Writer:
     def put(self, result: Result) -> asyncio.Future[None]:
         """Records a result; what is given is done when it is on the disk, or holds a StoreError when it could not be
         recorded. Whoever is cancelled while waiting has it recorded all the same."""
-        if self._loop is None:
+        if self._loop is None or self._is_closing:
             raise StoreError(f"{self._store.path}: the writer is not running")
         written = self._loop.create_future()
-        self._queue.put((result, written))
+        self._gathered.append((result, written))
+        self._go_on(self._loop)
         return written
 
     async def close(self) -> None:
         """Waits for what was put, and ends the thread. Raises the error of a result that could not be recorded."""
-        if self._loop is None or self._ended is None:
+        if self._loop is None or self._ended is None or self._is_closing:
             return
-        self._loop = None
-        self._queue.put(None)
+        self._is_closing = True
+        self._go_on(self._loop)
         await asyncio.shield(self._ended)
         if self._error is not None:
             raise self._error
 
-    def _write_all(self) -> None:
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Gives the thread the next batch when it is time for one; its end, when nothing more will come."""
+        if self._is_writing or not (self._gathered or self._is_closing):
+            return
+        left = self._next - loop.time()
+        if left > 0 and len(self._gathered) < _BATCH and not self._is_closing:
+            self._due = self._due or loop.call_later(left, self._is_due, loop)
+            return
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        if self._gathered:
+            batch, self._gathered = self._gathered[:_BATCH], self._gathered[_BATCH:]
+            self._is_writing, self._next = True, loop.time() + _APART
+            self._queue.put(batch)
+        elif self._is_closing:
+            self._queue.put(None)
+
+    def _is_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due, self._next = None, 0.0
+        self._go_on(loop)
+
+    def _tell(self, batch: _Batch, errors: Sequence[Exception | None], loop: asyncio.AbstractEventLoop) -> None:
+        """In the event loop: wakes those who wait, and goes on."""
+        for (_, written), error in zip(batch, errors, strict=True):
+            if written.done():  # cancelled
+                continue
+            if error is None:
+                written.set_result(None)
+            else:
+                written.set_exception(error)
+        self._is_writing = False
+        self._go_on(loop)
+
+    def _write_all(self, loop: asyncio.AbstractEventLoop) -> None:
         """The thread: batch after batch, until the end is told."""
-        ended = self._ended
-        assert ended is not None, "the thread is started after it is made"
-        loop = ended.get_loop()
-        going, begun = True, 0.0
-        while going:
-            batch, going = self._gather(begun + _APART)
-            begun = time.monotonic()
-            if batch:
-                errors = self._write(batch)
-                loop.call_soon_threadsafe(_tell, batch, errors)
-        loop.call_soon_threadsafe(ended.set_result, None)
+        assert self._ended is not None, "the thread is started after it is made"
+        while (batch := self._queue.get()) is not None:
+            loop.call_soon_threadsafe(self._tell, batch, self._write(batch), loop)
+        loop.call_soon_threadsafe(self._ended.set_result, None)
 
-    def _gather(self, until: float) -> tuple[list[_Item], bool]:
-        """What is waiting by then, at least one result; False beside it when nothing comes after."""
-        batch: list[_Item] = []
-        item = self._queue.get()
-        if item is not None:
-            time.sleep(max(0.0, until - time.monotonic()))
-        while item is not None:
-            batch.append(item)
-            if len(batch) == _BATCH or self._queue.empty():
-                return batch, True
-            item = self._queue.get()
-        return batch, False
-
-    def _write(self, batch: Sequence[_Item]) -> list[Exception | None]:
+    def _write(self, batch: _Batch) -> list[Exception | None]:
         """An error or None for each. One result that cannot be stored does not take the others with it: then each is
         tried alone. Where the disk or the file is at fault that would only fail, or wait, a hundred times."""
         error = self._add([result for result, _ in batch])
@@ -117,14 +137,3 @@ class Writer:
         except Exception as error:  # told to whoever put it, in their own thread
             return error
         return None
-
-
-def _tell(batch: Sequence[_Item], errors: Sequence[Exception | None]) -> None:
-    """In the event loop: wakes those who wait."""
-    for (_, written), error in zip(batch, errors, strict=True):
-        if written.done():  # cancelled
-            continue
-        if error is None:
-            written.set_result(None)
-        else:
-            written.set_exception(error)

@@ -19,6 +19,7 @@ from tests.lab.spec import (
     Access,
     Answer,
     Certificate,
+    Drop,
     Ending,
     Lie,
     Name,
@@ -176,6 +177,16 @@ OTHER: tuple[Scenario, ...] = (
         ),
         "https://control-off-tls-reset.example/",
         control=Control.OFF,
+    ),
+    other(
+        "inconclusive",
+        "tls-fails-twice-and-passes",
+        Spec(
+            sites=(https("tls-fails-twice-and-passes.example", at(164)),),
+            rules=(Rule(when=Sni(name="tls-fails-twice-and-passes.example"), do=Drop(), times=2),),
+        ),
+        "https://tls-fails-twice-and-passes.example/",
+        reason="host.passing_fault",
     ),
     other(
         "inconclusive",

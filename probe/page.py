@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from probe.model import HttpDetail
 
@@ -59,8 +60,7 @@ _SCHEME = re.compile(rb"[a-z][a-z0-9+.-]*:")
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf-7"})
 
 
-@dataclass(frozen=True, slots=True)
-class Tag:
+class Tag(NamedTuple):
     """One opening tag of a page; for an element whose content is no markup, with that content."""
 
     name: bytes

@@ -156,15 +156,19 @@ class Case:
 
     def tried(self, experiment: Experiment) -> Hop:
         """The rows of one experiment, read as a hop."""
-        return self._experiments[experiment]
+        return self._experiments.get(experiment) or self._untried
 
     @once
     def _experiments(self) -> Mapping[Experiment, Hop]:
-        rows: dict[Experiment, list[Observation]] = {experiment: [] for experiment in Experiment}
+        rows: dict[Experiment, list[Observation]] = {}
         for row in sorted(self.mine.measurement.observations, key=lambda row: row.id):
             if row.experiment is not None:
-                rows[row.experiment].append(row)
+                rows.setdefault(row.experiment, []).append(row)
         return {experiment: Hop(self.end.index, self.end.host, tuple(found)) for experiment, found in rows.items()}
+
+    @once
+    def _untried(self) -> Hop:
+        return Hop(self.end.index, self.end.host, ())
 
 
 def _voice(path: Path) -> Voice:

@@ -6,7 +6,7 @@ where the name is none of the blocker's own. A hint counts only where the contro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from probe.classify.facts import Case
@@ -178,21 +178,6 @@ def _is_its_own(fingerprint: Fingerprint, host: str) -> bool:
 # Who it is, in words
 
 
-def words(case: Case) -> dict[str, str]:
-    """The names that the sentences of these rules use besides those of all rules."""
-    address, page, certificate = block_address(case), block_page(case), filter_certificate(case)
-    met = page or certificate
-    return {
-        "block_address": address.shown if address else "",
-        "named_host": address.hop.host if address else "",
-        "address_owner": owner(address),
-        "page_host": page.shown if page else "",
-        "page_owner": owner(page),
-        "certificate_owner": owner(certificate),
-        "met_owner": owner(met),
-    }
-
-
 def owner(known: Known | None) -> str:
     """Whose sign it is, and what that says."""
     if known is None:
@@ -204,3 +189,19 @@ def owner(known: Known | None) -> str:
     if fp.scope is Scope.ISP:
         return f"{fp.network or 'a provider'}{country}"
     return f"{fp.network or 'a filter'}{country}, chosen for a network or a household, and no sign of a national block"
+
+
+def _as_shown(known: Known | None) -> str:
+    return known.shown if known else ""
+
+
+WORDS: Mapping[str, Callable[[Case], str]] = {
+    "block_address": lambda case: _as_shown(block_address(case)),
+    "named_host": lambda case: address.hop.host if (address := block_address(case)) else "",
+    "address_owner": lambda case: owner(block_address(case)),
+    "page_host": lambda case: _as_shown(block_page(case)),
+    "page_owner": lambda case: owner(block_page(case)),
+    "certificate_owner": lambda case: owner(filter_certificate(case)),
+    "met_owner": lambda case: owner(block_page(case) or filter_certificate(case)),
+}
+"""The names that the sentences of these rules use besides those of all rules."""

@@ -5,7 +5,7 @@ Law: pure. Nothing here concludes anything, or knows of a control; it only puts 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -60,7 +60,14 @@ class Hop:
     """`Target.roots`."""
 
     def _of(self, kind: type) -> tuple[Observation, ...]:
-        return tuple(row for row in self.rows if isinstance(row.detail, kind))
+        return tuple(self._by_kind.get(kind, ()))
+
+    @once
+    def _by_kind(self) -> Mapping[type, list[Observation]]:
+        kinds: dict[type, list[Observation]] = {}
+        for row in self.rows:
+            kinds.setdefault(type(row.detail), []).append(row)
+        return kinds
 
     @once
     def dns(self) -> tuple[Observation, ...]:

@@ -19,7 +19,7 @@ class Rule:
     when: Callable[[Case], Evidence | None]
     """The ids of the observations that show it; None when the rule does not hold."""
     text: str
-    """One plain sentence; the names in braces are those of `sentence.words`."""
+    """One plain sentence; the names in braces are those of `sentence.WORDS`."""
     method: Method | None = None
     confidence: Confidence | None = None
     """A confidence that this evidence has by itself; where it is None, repetition and controls decide."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+
 from probe.classify import known
 from probe.classify.facts import Case
 from probe.classify.path import Layer
@@ -44,40 +47,18 @@ def plain(failure: Failure | None) -> str:
 
 def sentence(text: str, case: Case) -> str:
     """A rule's sentence about this case."""
-    return text.format_map(words(case))
+    return text.format_map(_Words(case))
 
 
-def words(case: Case) -> dict[str, str]:
-    """The names that a sentence may use, with what they stand for in this case."""
-    hop, target = case.end, case.mine.measurement.target
-    page = hop.page
-    elsewhere = [
-        later.host
-        for earlier, later in zip(case.mine.hops, case.mine.hops[1:], strict=False)
-        if later.host != earlier.host
-    ]
-    return {
-        "host": hop.host or target.host,
-        "target_host": target.host,
-        "port": str(hop.port or target.port or ""),
-        "addresses": " and ".join(sorted(hop.addresses)[:3]) or "no address",
-        "issuer": next(
-            (row.detail.issuer for row in hop.tls if isinstance(row.detail, TlsDetail) and row.detail.issuer),
-            "an authority",
-        ),
-        "protocol": str(target.speaks or "unknown"),
-        "network": _network(case),
-        "status": str(page.status) if page else "none",
-        "problem": _problem(case),
-        "elsewhere": elsewhere[-1] if elsewhere else "elsewhere",
-        "retired": str(target.retired),
-        "why_offline": case.host.why_offline or "it reaches nothing",
-        "vpn": case.host.vpn or "none",
-        "clock": clock(case.host),
-        "what_failed": _what_failed(case),
-        "overruled": " and ".join(sorted({path.measurement.vantage.name for path in case.overruled})),
-        **known.words(case),
-    }
+class _Words(dict[str, str]):
+    """What the names in a sentence stand for in one case: each is worked out when it is met."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__()
+        self._case = case
+
+    def __missing__(self, name: str) -> str:
+        return WORDS[name](self._case)
 
 
 _SPANS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
@@ -119,3 +100,36 @@ def _what_failed(case: Case) -> str:
     if hop.failed is Layer.GREETING and hop.failure is None:
         return f"{host} answered, but not in its protocol"
     return f"{_AT[hop.failed].format(host=host)} ({plain(hop.failure)})"
+
+
+def _issuer(case: Case) -> str:
+    shown = (row.detail.issuer for row in case.end.tls if isinstance(row.detail, TlsDetail) and row.detail.issuer)
+    return next(shown, "an authority")
+
+
+def _elsewhere(case: Case) -> str:
+    hops = case.mine.hops
+    led_to = [later.host for earlier, later in pairwise(hops) if later.host != earlier.host]
+    return led_to[-1] if led_to else "elsewhere"
+
+
+WORDS: Mapping[str, Callable[[Case], str]] = {
+    "host": lambda case: case.end.host or case.mine.measurement.target.host,
+    "target_host": lambda case: case.mine.measurement.target.host,
+    "port": lambda case: str(case.end.port or case.mine.measurement.target.port or ""),
+    "addresses": lambda case: " and ".join(sorted(case.end.addresses)[:3]) or "no address",
+    "issuer": _issuer,
+    "protocol": lambda case: str(case.mine.measurement.target.speaks or "unknown"),
+    "network": _network,
+    "status": lambda case: str(case.end.page.status) if case.end.page else "none",
+    "problem": _problem,
+    "elsewhere": _elsewhere,
+    "retired": lambda case: str(case.mine.measurement.target.retired),
+    "why_offline": lambda case: case.host.why_offline or "it reaches nothing",
+    "vpn": lambda case: case.host.vpn or "none",
+    "clock": lambda case: clock(case.host),
+    "what_failed": _what_failed,
+    "overruled": lambda case: " and ".join(sorted({path.measurement.vantage.name for path in case.overruled})),
+    **known.WORDS,
+}
+"""The names that a sentence may use, with what they stand for in a case."""

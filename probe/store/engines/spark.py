@@ -10,10 +10,10 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ _NARROW = (
 )
 """A row for `judged_from_row`, and the name of its database."""
 _RAISED = re.compile(r"[\w.]*(Error|Exception): ")
+_WORKERS_SECONDS = 60.0
 _MADE = "subject STRING, number BIGINT, place BIGINT, made BINARY"
 _PLACE = ("source", "name", "country", "asn", "network")
 _SUMMARY = f"""
@@ -100,7 +101,7 @@ class SparkSpread:
             self._session.createDataFrame(points, f"{_VANTAGE}, number BIGINT").createOrReplaceTempView("numbered")
             self._rows.createOrReplaceTempView("narrow")
             groups = self._session.sql(_NUMBERED).groupBy("subject", "number")
-            made = groups.applyInArrow(partial(_apply, work), _MADE).collect()
+            made = groups.applyInArrow(lambda key, table: _apply(work, key, table), _MADE).collect()  # untyped by need
         yield from (bytes(row["made"]) for row in sorted(made, key=lambda row: (row.subject, row.number, row.place)))
 
 
@@ -166,9 +167,22 @@ def spark(master: str, datasets: Mapping[Path, Tables]) -> Iterator[Spark]:
     with told_by_spark(master):
         session = builder.getOrCreate()
     try:
+        _wait(session, master)
         yield Spark(session, datasets)
     finally:
         session.stop()
+
+
+def _wait(session: Any, master: str) -> None:
+    """Until a worker has begun. Spark itself would wait for one without an end, and without a word."""
+    if master.startswith("local"):
+        return
+    deadline = time.monotonic() + _WORKERS_SECONDS
+    while session.sparkContext._jsc.sc().getExecutorMemoryStatus().size() < 2:  # this process counts as one
+        if time.monotonic() > deadline:
+            reason = "no worker of it has begun; ask it for less memory or cores (spark-defaults.conf), or add workers"
+            raise StoreError(f"{master}: {reason}")
+        time.sleep(0.1)
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from probe.store.engines.answers import VERDICT_TABLES, Engine, Tables, check_references
-from probe.store.engines.parquet import Dialect
+from probe.store.engines.parquet import Dialect, check_columns
 from probe.store.engines.sqlite import looked_at
-from probe.store.problem import StoreError
+from probe.store.problem import StoreError, told_plainly
 from probe.store.schema import TABLES
 
 _BATCH = 10_000
@@ -64,7 +64,8 @@ def duck(datasets: Mapping[Path, Tables]) -> Engine:
             connection.execute("SET TimeZone = 'UTC'")
             answers = Duck(path, connection)
             if path in datasets:
-                _show(answers, datasets[path])
+                with told_plainly(path):
+                    _show(answers, datasets[path])
                 check_references(path, answers)
             else:
                 _read(connection, path)
@@ -77,7 +78,9 @@ def _show(answers: Duck, tables: Tables) -> None:
     for name in VERDICT_TABLES:
         files = ", ".join(_quoted(str(path)) for path in tables.get(name, ()))
         source = f"read_parquet([{files}], hive_partitioning = false)" if files else "(SELECT 0 AS nothing) WHERE false"
-        present = [row["column_name"] for row in answers.ask(f"DESCRIBE FROM {source}")]
+        present = [row["column_name"] for row in answers.ask(f"DESCRIBE SELECT * FROM {source}")]  # noqa: S608
+        if files:
+            check_columns(name, present)
         columns = ", ".join(_DIALECT.columns(name, present))
         list(answers.ask(f"CREATE VIEW {name} AS SELECT {columns} FROM {source}"))  # noqa: S608
 

@@ -29,3 +29,10 @@ class Dialect:
             else f"CAST(NULL AS {dict(self.kinds).get(kind, self.text)}) AS {name}"
             for name, kind in TABLES[table].columns.items()
         ]
+
+
+def check_columns(table: str, present: Collection[str]) -> None:
+    """Raises ValueError where a column is missing that must have a value in every row."""
+    lacking = [name for name in TABLES[table].columns if name not in (*present, *TABLES[table].nullable)]
+    if lacking:
+        raise ValueError(f"the table {table} has no column {lacking[0]}")

@@ -20,13 +20,11 @@ from typing import Any
 from probe.form import dumps, parse_time, time_text
 from probe.history import Judged, Point
 from probe.store.engines.answers import VERDICT_TABLES, Tables, check_references
-from probe.store.engines.parquet import Dialect
+from probe.store.engines.parquet import Dialect, check_columns
 from probe.store.history import History, judged_from_row, point_from_row, question
-from probe.store.problem import StoreError
-from probe.store.schema import TABLES, TIME_COLUMNS
+from probe.store.problem import StoreError, told_plainly
 
 _DIALECT = Dialect(text="STRING", time="""date_format({}, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'")""")
-_KINDS = {int: "BIGINT", float: "DOUBLE", bool: "BOOLEAN", bytes: "BINARY"}
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
@@ -115,7 +113,7 @@ class Spark:
     @contextmanager
     def open(self, path: Path) -> Iterator[SparkTables]:
         """The tables of verdicts of one of the datasets."""
-        with told_by_spark(path):
+        with told_plainly(path), told_by_spark(path):
             tables = {name: self._table(name, self._datasets[path].get(name, ())) for name in VERDICT_TABLES}
         answers = SparkTables(path, self._session, tables)
         check_references(path, answers)
@@ -136,17 +134,13 @@ class Spark:
             return SparkSpread(self._session, rows.persist())
 
     def _table(self, name: str, files: Sequence[Path]) -> Any:
-        """With the columns that it should have: those that a file lacks are NULL."""
-        columns = TABLES[name].columns.items()
-        schema = ", ".join(
-            f"{column} {'TIMESTAMP' if column in TIME_COLUMNS else _KINDS.get(kind, _DIALECT.text)}"
-            for column, kind in columns
-        )
+        """A table as the database has it; of one without rows, a dataset has no file."""
         if files:
-            found = self._session.read.schema(schema).parquet(*map(_address, files))
+            found = self._session.read.parquet(*map(_address, files))
+            check_columns(name, found.columns)
         else:
-            found = self._session.createDataFrame([], schema)
-        return found.selectExpr(*_DIALECT.columns(name, tuple(TABLES[name].columns)))
+            found = self._session.range(0).withColumnRenamed("id", "nothing")
+        return found.selectExpr(*_DIALECT.columns(name, found.columns))
 
 
 @contextmanager

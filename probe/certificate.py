@@ -9,11 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
-from ipaddress import ip_address
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,8 +21,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from OpenSSL import crypto
 
+from probe.address import parse
 from probe.failure import Failure
 from probe.model import PUBLIC
+from probe.once import once
 
 # OpenSSL's X509_V_ERR_* that say when, not who (openssl/x509_vfy.h).
 _TIME_ERRORS = frozenset({9, 10, 13, 14})
@@ -52,11 +54,10 @@ class Roots:
     @classmethod
     def from_pem(cls, pem: bytes, source: str) -> Roots:
         """Reads a bundle of PEM certificates. Raises ValueError when there is none in it."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # old roots break rules that matter to nobody who only trusts them
+        with _silence():  # old roots break rules that matter to nobody who only trusts them
             return cls(tuple(x509.load_pem_x509_certificates(pem)), source)
 
-    @cached_property
+    @once
     def timeless(self) -> crypto.X509Store:
         """OpenSSL's form of them, which takes milliseconds to make, for verifying at no time in particular."""
         store = self._store()
@@ -75,7 +76,7 @@ class Roots:
             store.add_cert(root)
         return store
 
-    @cached_property
+    @once
     def _roots(self) -> tuple[crypto.X509, ...]:
         return tuple(map(crypto.X509.from_cryptography, self.certificates))
 
@@ -101,16 +102,15 @@ def sha256(der: bytes) -> str:
 def read(der: bytes) -> Leaf | None:
     """What the certificate says, or None when it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            certificate = _parse(der)
+        certificate = _parse(der)
+        with _silence():
             key = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
             return Leaf(
                 subject=certificate.subject.rfc4514_string()[:500],
                 issuer=certificate.issuer.rfc4514_string()[:500],
                 not_before=certificate.not_valid_before_utc,
                 not_after=certificate.not_valid_after_utc,
-                alternative_names=_names(certificate)[:_MOST_NAMES],
+                alternative_names=_names(der)[:_MOST_NAMES],
                 public_key_sha256=hashlib.sha256(key).hexdigest(),
             )
     except _UNREADABLE:
@@ -127,20 +127,17 @@ def verify(
     Returns the word for the first thing that is wrong, None when all is well.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            certificates = [_parse(der) for der in chain]
-            if not certificates:
-                return Failure.SSL_INVALID_CERTIFICATE
-            leaf = certificates[0]
-            if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
-                return Failure.SSL_INVALID_CERTIFICATE
-            if not matches(host, _names(leaf)):
-                return Failure.SSL_INVALID_HOSTNAME
-            if not _may_serve(leaf):
-                return Failure.SSL_INVALID_CERTIFICATE
-            wrong = [_verify_authority(tuple(chain), at, each) for each in _trusted(tuple(chain), roots, accepted)]
-            return None if None in wrong else next(iter(wrong), Failure.SSL_UNKNOWN_AUTHORITY)
+        if not chain:
+            return Failure.SSL_INVALID_CERTIFICATE
+        leaf, *_ = map(_parse, chain)  # each must be readable
+        if not leaf.not_valid_before_utc <= at <= leaf.not_valid_after_utc:
+            return Failure.SSL_INVALID_CERTIFICATE
+        if not matches(host, _names(chain[0])):
+            return Failure.SSL_INVALID_HOSTNAME
+        if not _may_serve(chain[0]):
+            return Failure.SSL_INVALID_CERTIFICATE
+        wrong = [_verify_authority(tuple(chain), at, each) for each in _trusted(tuple(chain), roots, accepted)]
+        return None if None in wrong else next(iter(wrong), Failure.SSL_UNKNOWN_AUTHORITY)
     except (*_UNREADABLE, crypto.Error):
         return Failure.SSL_INVALID_CERTIFICATE
 
@@ -165,19 +162,20 @@ def fingerprints(pem: str) -> frozenset[str]:
 
 def matches(host: str, names: Sequence[str]) -> bool:
     """Whether one of a certificate's names covers the host: exactly, or by a whole left-most `*` (RFC 9525 §6.3)."""
-    try:
-        wanted = ip_address(host).compressed
-    except ValueError:
-        wanted = host.rstrip(".").lower()
-        _, _, parent = wanted.partition(".")
-        return any(name in (wanted, f"*.{parent}") for name in (n.rstrip(".").lower() for n in names))
-    return wanted in names
+    address = parse(host)
+    if address is not None:
+        return address.compressed in names
+    wanted = host.rstrip(".").lower()
+    _, _, parent = wanted.partition(".")
+    good = wanted, f"*.{parent}"
+    return any(name.rstrip(".").lower() in good for name in names)
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
 def _parse(der: bytes) -> x509.Certificate:
     """Raises ValueError when it is no certificate."""
-    return x509.load_der_x509_certificate(der)
+    with _silence():
+        return x509.load_der_x509_certificate(der)
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
@@ -185,22 +183,34 @@ def _parse_for_openssl(der: bytes) -> crypto.X509:
     return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _names(der: bytes) -> tuple[str, ...]:
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        with _silence():
+            names = _parse(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
     addresses = (address.compressed for address in names.get_values_for_type(x509.IPAddress))
     return (*names.get_values_for_type(x509.DNSName), *addresses)
 
 
-def _may_serve(leaf: x509.Certificate) -> bool:
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _may_serve(der: bytes) -> bool:
     try:
-        usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        with _silence():
+            usage = _parse(der).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return True
     allowed = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
     return any(purpose in allowed for purpose in usage)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing is said of what is odd in a certificate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _trusted(chain: tuple[bytes, ...], roots: Roots, accepted: Sequence[str]) -> list[Roots]:

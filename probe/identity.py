@@ -7,10 +7,12 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
+from probe.chance import random_bytes
+
 
 def new_id(moment: datetime) -> str:
     """A version 7 UUID for this moment (RFC 9562 §5.7)."""
-    return _version_7(int(moment.timestamp() * 1000) & ((1 << 48) - 1), uuid.uuid4().int)
+    return _version_7(int(moment.timestamp() * 1000) & ((1 << 48) - 1), int.from_bytes(random_bytes(16)))
 
 
 def joined_id(ids: Sequence[str]) -> str:
@@ -21,4 +23,5 @@ def joined_id(ids: Sequence[str]) -> str:
 
 def _version_7(milliseconds: int, random: int) -> str:
     high, low = random >> 64 & 0xFFF, random & ((1 << 62) - 1)
-    return str(uuid.UUID(int=milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
+    digits = f"{milliseconds << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -12,6 +12,7 @@ import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from probe.model import HttpDetail
 
@@ -168,28 +169,32 @@ class _Facts:
                 self._read_tag(piece)
             elif self._length <= _LONGEST_EXCERPT:
                 folded = b" ".join(piece.split())[: 4 * _LONGEST_EXCERPT]
-                self.say(html.unescape(folded.decode("utf-8", "ignore")))
+                if folded:
+                    self.say(html.unescape(folded.decode("utf-8", "ignore")))
             elif len(self.parts) == _MOST_PARTS:
                 return
 
     def say(self, said: str) -> None:
         """Adds to the text that is shown."""
-        words = [word if word.isprintable() else _printable(word) for word in said.split()]
+        words = said.split()
+        if not said.isprintable():
+            words = [word if word.isprintable() else _printable(word) for word in words]
         self.words += words
         self._length += sum(map(len, words)) + len(words)
 
     def _read_tag(self, tag: Tag) -> None:
         if tag.name == b"title" and self.title is None:
             self.title = " ".join(html.unescape(tag.content.decode("utf-8", "ignore")).split())[:_LONGEST_TITLE] or None
-        if (
-            tag.name == b"meta"
-            and self.refresh is None
-            and tag.attributes.get(b"http-equiv", b"").lower() == b"refresh"
-        ):
+        if tag.name == b"meta" and self.refresh is None and _is_refresh(tag):
             self.refresh, self.delay = _refresh(tag.attributes.get(b"content", b""))
-        for part in _parts(tag):
-            if len(self.parts) < _MOST_PARTS:
-                self.parts[part] = None
+        if len(self.parts) < _MOST_PARTS:
+            for part in _parts(tag):
+                if len(self.parts) < _MOST_PARTS:
+                    self.parts[part] = None
+
+
+def _is_refresh(tag: Tag) -> bool:
+    return tag.attributes.get(b"http-equiv", b"").lower() == b"refresh"
 
 
 def _printable(word: str) -> str:
@@ -229,10 +234,13 @@ def _tag(page: bytes, lower: bytes, opening: int) -> tuple[Tag, int] | None:
     """The tag that opens there, and where what follows begins; None where it has no end."""
     name = _ELEMENT.match(lower, opening + 1)
     assert name is not None, "it matches anything"
-    read = _attributes(page, lower, name.end())
-    if read is None:
+    attributes, at = dict[bytes, bytes](), name.end()
+    if page[at : at + 1] == b">":  # as most tags are
+        at += 1
+    elif (read := _attributes(page, lower, at)) is not None:
+        attributes, at = read
+    else:
         return None
-    attributes, at = read
     source = page[opening:at]
     if name[0] not in _RAW:
         return Tag(name[0], attributes, source), at
@@ -272,23 +280,31 @@ def _end(pattern: re.Pattern[bytes], page: bytes, at: int) -> int:
     return match.end() if match is not None else at
 
 
-def _parts(tag: Tag) -> Iterator[str]:
+def _parts(tag: Tag) -> list[str]:
     """What a tag adds to an outline: `name`, `#id`, `.class`, and `//host` or `/` for what is fetched."""
-    if _NAME.fullmatch(tag.name):
-        yield tag.name[:_LONGEST_PART].decode()
-    words = [b"#" + word for word in tag.attributes.get(b"id", b"").split()[:1]]
-    words += [b"." + word for word in tag.attributes.get(b"class", b"").split()[:_MOST_PARTS]]
+    parts = [named] if (named := _element(tag.name)) is not None else []
+    attributes = tag.attributes
+    if not attributes:
+        return parts
+    words = [b"#" + word for word in attributes.get(b"id", b"").split()[:1]]
+    words += [b"." + word for word in attributes.get(b"class", b"").split()[:_MOST_PARTS]]
     for word in words:
         shown = word.decode("utf-8", "replace")
         if len(shown) > 1 and len(shown) <= _LONGEST_PART and shown.isprintable():
-            yield shown
-    fetched = tag.attributes.get(_FETCHED.get(tag.name, b""), b"").strip().lower()[:_LONGEST_URL]
+            parts.append(shown)
+    fetched = attributes.get(_FETCHED.get(tag.name, b""), b"").strip().lower()[:_LONGEST_URL]
     if fetched.startswith((b"http:", b"https:", b"//")):
         host = _HOST.match(fetched.partition(b"//")[2])
         if host is not None and len(host[0]) <= _LONGEST_PART:
-            yield f"//{host[0].decode()}"
+            parts.append(f"//{host[0].decode()}")
     elif fetched and not fetched.startswith(b"#") and not _SCHEME.match(fetched):
-        yield "/"
+        parts.append("/")
+    return parts
+
+
+@lru_cache(maxsize=256)
+def _element(name: bytes) -> str | None:
+    return name[:_LONGEST_PART].decode() if _NAME.fullmatch(name) else None
 
 
 def _refresh(content: bytes) -> tuple[str | None, int | None]:

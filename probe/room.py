@@ -34,6 +34,8 @@ class Room:
     """What is left of one process's descriptors, and whether anything else of its machine has run out."""
 
     descriptors: int = field(default_factory=lambda: raised_limit())
+    _before: int = field(default_factory=lambda: in_use())
+    """Those that were open when nobody was inside yet."""
     _inside: int = 0
     _young: dict[object, float] = field(default_factory=dict)
     """When those began that may not have opened yet what they need, on the loop's clock; the oldest first."""
@@ -73,8 +75,12 @@ class Room:
     def _is_room(self, now: float) -> bool:
         while self._young and (oldest := next(iter(self._young.items())))[1] < now - _YOUNG:
             del self._young[oldest[0]]
-        expected = (len(self._young) + 1) * _EACH
-        return now >= self._closed_until and in_use() + expected <= self.descriptors - _OURS
+        if now < self._closed_until:
+            return False
+        left = self.descriptors - _OURS
+        if self._before + (self._inside + 1) * _EACH <= left:  # whatever they open: no need to look
+            return True
+        return in_use() + (len(self._young) + 1) * _EACH <= left
 
 
 def in_use() -> int:

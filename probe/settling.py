@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
-from probe.classify import Case, Fingerprints, Ground, classify, is_ghost, is_slowed, telling_bodies
+from probe.classify import Case, Fingerprints, Ground, classify, conclude, is_ghost, is_slowed, telling_bodies
 from probe.model import Host, Measurement, Outcome, Result, Verdict
 
 MOST_OPEN = 2_000
@@ -41,6 +41,7 @@ class _Judged:
 
     here: Measurement
     controls: tuple[Measurement, ...]
+    case: Case
     verdicts: dict[Host, Verdict] = field(default_factory=dict)
 
 
@@ -68,7 +69,7 @@ class Settling:
 
     def calls_for_experiments(self, here: Measurement, controls: Sequence[Measurement]) -> bool:
         """Whether something may interfere, a dead name has an address, or what came was slow beyond measure."""
-        case = Case.of(here, controls, self.ground.host)
+        case = self._look(here, controls).case.on(self.ground.host)
         return self.may_be_blocked(here, controls) or is_ghost(case) or is_slowed(case)
 
     def verdicts(self, here: Measurement, controls: tuple[Measurement, ...]) -> Mapping[Host, Verdict]:
@@ -84,7 +85,7 @@ class Settling:
         """Gives a new result to the sink, and all those that what is known of the host by now has settled. `known` are
         verdicts on it that were worked out elsewhere."""
         if known is not None:
-            self._judged[here.id] = _Judged(here, controls, dict(known))
+            self._look(here, controls).verdicts.update(known)
         verdict = next(self._verdicts(here, controls))
         self._open[here.id] = Result(measurement=here, controls=controls, verdict=verdict)
         await self._give(here.id, again=True)
@@ -173,10 +174,15 @@ class Settling:
     def _verdicts(self, here: Measurement, controls: Sequence[Measurement]) -> Iterator[Verdict]:
         """As the host is known to be; then as it may still turn out to be. The same is asked several times before a
         result is given: each answer is worked out once."""
-        judged = self._judged.get(here.id)
-        if judged is None or judged.here is not here or judged.controls != controls:
-            judged = self._judged[here.id] = _Judged(here, tuple(controls))
+        judged = self._look(here, controls)
         for host in self.ground.possible(here):
             if host not in judged.verdicts:
-                judged.verdicts[host] = classify(here, controls, host, self.fingerprints)
+                judged.verdicts[host] = conclude(judged.case.on(host))
             yield judged.verdicts[host]
+
+    def _look(self, here: Measurement, controls: Sequence[Measurement]) -> _Judged:
+        judged = self._judged.get(here.id)
+        if judged is None or judged.here is not here or judged.controls != tuple(controls):
+            case = Case.of(here, controls, self.ground.host, self.fingerprints)
+            judged = self._judged[here.id] = _Judged(here, tuple(controls), case)
+        return judged

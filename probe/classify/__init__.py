@@ -1,6 +1,6 @@
 """What follows from what was observed: pure, total, and recomputable at any time."""
 
-from probe.classify.classify import classify, rules_version
+from probe.classify.classify import classify, conclude, rules_version
 from probe.classify.controls import speaks_alone
 from probe.classify.facts import Case, addresses_in_doubt
 from probe.classify.fingerprint_files import FingerprintError
@@ -40,6 +40,7 @@ __all__ = [
     "addresses_in_doubt",
     "classify",
     "clock",
+    "conclude",
     "heard",
     "is_ghost",
     "is_slowed",

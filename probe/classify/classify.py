@@ -28,7 +28,11 @@ def classify(
     `fingerprints` are the shipped ones where none are named. Bodies that are not kept any more show nothing. What there
     is to note comes after the reasons that decided.
     """
-    case = Case.of(measurement, controls, host, fingerprints)
+    return conclude(Case.of(measurement, controls, host, fingerprints))
+
+
+def conclude(case: Case) -> Verdict:
+    """The verdict on a case, by the table of rules."""
     held = ((rule, evidence) for rule in RULES if (evidence := rule.when(case)) is not None)
     decisive, shown = next(held)
     same = [(decisive, shown)]
@@ -41,7 +45,7 @@ def classify(
         if decisive.outcome in note.outcomes and (evidence := note.when(case)) is not None
     ]
     return Verdict(
-        measurement_id=measurement.id,
+        measurement_id=case.mine.measurement.id,
         outcome=decisive.outcome,
         methods=tuple(dict.fromkeys(each.method for each, _ in told if each.method is not None)),
         confidence=_confidence(case, [rule for rule, _ in same]) if decisive.outcome is Outcome.BLOCKED else None,
@@ -49,7 +53,7 @@ def classify(
             Reason(code=each.code, text=sentence(each.text, case), observations=evidence) for each, evidence in told
         ),
         rules_version=rules_version(case.fingerprints),
-        controls=tuple(dict.fromkeys(controls[number].vantage.name for number in case.opinion.compared)),
+        controls=tuple(dict.fromkeys(case.asked[n].measurement.vantage.name for n in case.opinion.compared)),
     )
 
 

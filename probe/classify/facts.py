@@ -6,8 +6,7 @@ Law: pure. Nothing here concludes anything; it only puts rows that belong togeth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 from probe.classify.addresses import addresses_in, addresses_of
 from probe.classify.fingerprint_files import shipped
@@ -23,6 +22,7 @@ from probe.model import (
     Measurement,
     Observation,
 )
+from probe.once import once
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,11 @@ class Case:
         heard, overruled = (tuple(paths[n] for n in numbers) for numbers in (opinion.heard, opinion.overruled))
         return cls(Path(measurement), heard, host, fingerprints or shipped(), opinion, overruled, tuple(paths))
 
-    @cached_property
+    def on(self, host: Host) -> Case:
+        """The same, had this host been otherwise. What is read of the rows is not read again."""
+        return self if host == self.host else replace(self, host=host)
+
+    @once
     def end(self) -> Hop:
         return self.mine.end
 
@@ -64,44 +68,44 @@ class Case:
         """Whether the target works from the controls; None where there are none or they disagree."""
         return self.opinion.works
 
-    @cached_property
+    @once
     def peers(self) -> tuple[Hop, ...]:
         """The controls' hops to the same place as the hop at which this path ended."""
         return tuple(peer for path in self.controls if (peer := path.at(self.end)) is not None)
 
-    @cached_property
+    @once
     def their_addresses(self) -> frozenset[str]:
         """Where the name of the last hop leads, by the controls' resolvers."""
         return frozenset().union(*(peer.public for peer in self.peers))
 
-    @cached_property
+    @once
     def tested(self) -> frozenset[str]:
         """Addresses of the last hop to which a control connected, or tried to, or sent a datagram."""
         return addresses_in(row for peer in self.peers for row in (*peer.tcp, *peer.greeting))
 
-    @cached_property
+    @once
     def reachable(self) -> frozenset[str]:
         """Addresses of the last hop to which a control connected."""
         return frozenset().union(*(peer.connected for peer in self.peers))
 
-    @cached_property
+    @once
     def working(self) -> frozenset[str]:
         """Addresses at which the last hop works for a control, as itself."""
         return frozenset().union(*(working_addresses(peer) for peer in self.peers))
 
-    @cached_property
+    @once
     def confirmed_addresses(self) -> frozenset[str]:
         """Our addresses that are the service's: a control's resolver names them, or the service works there for it."""
         return self.end.addresses & (self.their_addresses | self.working)
 
-    @cached_property
+    @once
     def related(self) -> Mapping[str, DnsRecord]:
         """Our public addresses that are in a network (ASN) in which the controls' addresses of this name are."""
         theirs = asns_of((row for peer in self.peers for row in peer.dns), self.their_addresses)
         ours = records_of(self.end.dns)
         return {address: ours[address] for address in self.end.public & set(ours) if ours[address].asn in theirs}
 
-    @cached_property
+    @once
     def forged_addresses(self) -> bool:
         """No address here is one of the controls', nor in a network of the service's own, and at none of them does the
         service work for a control."""
@@ -127,7 +131,7 @@ class Case:
         dead = tried - self.working - self.end.secured - frozenset(self.end.pages) - self.end.answered
         return ours if all(address in dead or address not in self.end.public for address in ours) else frozenset()
 
-    @cached_property
+    @once
     def led_astray(self) -> Hop | None:
         """The hop in clear that led to a host outside the site, to which it led no control."""
         if self.control_reached is not True:
@@ -154,7 +158,7 @@ class Case:
         """The rows of one experiment, read as a hop."""
         return self._experiments[experiment]
 
-    @cached_property
+    @once
     def _experiments(self) -> Mapping[Experiment, Hop]:
         rows: dict[Experiment, list[Observation]] = {experiment: [] for experiment in Experiment}
         for row in sorted(self.mine.measurement.observations, key=lambda row: row.id):

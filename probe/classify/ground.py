@@ -104,6 +104,9 @@ class Ground:
             open_ones["ipv6_works"] = (None, True, False)
         if self.host.rewritten_to and self.host.resolver_intercepts is None:
             open_ones["resolver_intercepts"] = (None, True, False)
+        if not open_ones:
+            yield self.host
+            return
         for chosen in product(*open_ones.values()):
             yield replace(self.host, **dict(zip(open_ones, chosen, strict=True)))
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
 from probe.classify.conditions import CUT, UNREACHABLE
 from probe.classify.path import TIMEOUTS, Path, is_impatient
 from probe.failure import Failure
 from probe.model import DnsDetail, Experiment, HttpDetail, Measurement, Observation, TcpDetail, TlsDetail
+from probe.once import once
 
 # With these somebody has answered; any other word is about silence, or about this host.
 _ANSWERS: frozenset[Failure | None] = frozenset(
@@ -77,17 +77,17 @@ class Sweep:
                     sweep[row.hop_limit] = row
         return cls(sweep)
 
-    @cached_property
+    @once
     def expired(self) -> Mapping[int, str | None]:
         """Where a packet was reported as expired and nothing else came; with the router."""
         return {n: row.router for n, row in self.rows.items() if _is_expired(row)}
 
-    @cached_property
+    @once
     def answered(self) -> frozenset[int]:
         """Where something came back."""
         return frozenset(n for n, row in self.rows.items() if row.failure in _ANSWERS)
 
-    @cached_property
+    @once
     def rejected(self) -> frozenset[int]:
         """Where ICMP rejected a connection. A host without a way out looks the same, so it counts only where a packet
         with a smaller limit got out."""
@@ -103,7 +103,7 @@ class Sweep:
         """Where somebody answered, in whatever way."""
         return self.answered | self.rejected
 
-    @cached_property
+    @once
     def silent(self) -> frozenset[int]:
         """Where nothing at all came back, in time enough for it."""
         quiet = {n: row for n, row in self.rows.items() if row.failure in TIMEOUTS and n not in self.expired}

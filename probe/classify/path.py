@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
 
 from probe.address import is_global, parse
 from probe.classify.addresses import addresses_in, addresses_of, addresses_where_good
@@ -25,6 +24,7 @@ from probe.model import (
     TcpDetail,
     TlsDetail,
 )
+from probe.once import once
 
 Evidence = tuple[int, ...]
 """The ids of the observations that show something."""
@@ -62,62 +62,62 @@ class Hop:
     def _of(self, kind: type) -> tuple[Observation, ...]:
         return tuple(row for row in self.rows if isinstance(row.detail, kind))
 
-    @cached_property
+    @once
     def dns(self) -> tuple[Observation, ...]:
         """The first answers; a second answer to the same question is in `second_answers`."""
         return tuple(row for row in self._of(DnsDetail) if row.detail.response == 1)  # type: ignore[union-attr]
 
-    @cached_property
+    @once
     def second_answers(self) -> tuple[Observation, ...]:
         return tuple(row for row in self._of(DnsDetail) if row.detail.response > 1)  # type: ignore[union-attr]
 
-    @cached_property
+    @once
     def tcp(self) -> tuple[Observation, ...]:
         return self._of(TcpDetail)
 
-    @cached_property
+    @once
     def tls(self) -> tuple[Observation, ...]:
         return self._of(TlsDetail)
 
-    @cached_property
+    @once
     def http(self) -> tuple[Observation, ...]:
         return self._of(HttpDetail)
 
-    @cached_property
+    @once
     def quic(self) -> tuple[Observation, ...]:
         return self._of(QuicDetail)
 
-    @cached_property
+    @once
     def greeting(self) -> tuple[Observation, ...]:
         return self._of(GreetingDetail)
 
-    @cached_property
+    @once
     def addresses(self) -> frozenset[str]:
         """Where the name leads, by the first answers; the address itself where the target is one."""
         if parse(self.host) is not None:
             return frozenset({self.host})
         return addresses_of(self.dns)
 
-    @cached_property
+    @once
     def public(self) -> frozenset[str]:
         """Those of the addresses at which a public service can be."""
         return frozenset(a for a in self.addresses if (p := parse(a)) is not None and is_global(p))
 
-    @cached_property
+    @once
     def port(self) -> int | None:
         rows = (*self.tcp, *self.greeting)
         return next((row.detail.port for row in rows if isinstance(row.detail, TcpDetail | GreetingDetail)), None)
 
-    @cached_property
+    @once
     def connected(self) -> frozenset[str]:
         return addresses_where_good(self.tcp)
 
-    @cached_property
+    @once
     def secured(self) -> frozenset[str]:
         """Addresses that completed a handshake with a good certificate."""
         return addresses_where_good(self.tls)
 
-    @cached_property
+    @once
     def privately_vouched(self) -> tuple[Observation, ...]:
         """Good certificates that only an authority vouches for which is neither public nor the service's own."""
         return tuple(
@@ -127,13 +127,13 @@ class Hop:
             if row.detail.root_sha256 not in self.own_roots
         )
 
-    @cached_property
+    @once
     def publicly_secured(self) -> frozenset[str]:
         """Those of the secured whose certificate is vouched for by an authority that everybody knows, or the service's
         own."""
         return self.secured - addresses_in(self.privately_vouched)
 
-    @cached_property
+    @once
     def cut_off(self) -> frozenset[str]:
         """Addresses to which a connection was made, and later ones could not be: what a censor does for a while to
         the address at which it saw a name."""
@@ -146,17 +146,17 @@ class Hop:
             if later.failure is not None and later.attempt > row.attempt
         )
 
-    @cached_property
+    @once
     def answered(self) -> frozenset[str]:
         """Addresses that answered a greeting in its protocol."""
         return addresses_in(row for row in self.greeting if getattr(row.detail, "recognised", False))
 
-    @cached_property
+    @once
     def page(self) -> HttpDetail | None:
         """The response that was read to its end, at one of the name's own addresses."""
         return next((page for address, page in self.pages.items() if address in self.addresses), None)
 
-    @cached_property
+    @once
     def pages(self) -> dict[str, HttpDetail]:
         """The last full response from each address."""
         return {
@@ -165,12 +165,12 @@ class Hop:
             if _is_answered(row) and isinstance(row.detail, HttpDetail)
         }
 
-    @cached_property
+    @once
     def is_untried(self) -> bool:
         """There are public addresses, and yet none was tried: this host has no Internet of their family."""
         return bool(self.public) and not self.tcp and not self.greeting
 
-    @cached_property
+    @once
     def failed(self) -> Layer | None:
         """The layer at which this hop ended; None when all its layers worked."""
         if not self.connected and (not self.addresses or (self.dns and not self.public)):
@@ -185,7 +185,7 @@ class Hop:
             return Layer.GREETING
         return None
 
-    @cached_property
+    @once
     def failures(self) -> tuple[Observation, ...]:
         """The failed rows of the layer at which this hop ended."""
         if self.failed is None:
@@ -193,7 +193,7 @@ class Hop:
         rows: tuple[Observation, ...] = getattr(self, self.failed)
         return tuple(row for row in rows if row.failure is not None) or rows
 
-    @cached_property
+    @once
     def failure(self) -> Failure | None:
         """The word for how it ended: of the last try. A name that failed for A is judged by A."""
         rows = [row for row in self.failures if row.failure is not None]
@@ -209,7 +209,7 @@ class Path:
 
     measurement: Measurement
 
-    @cached_property
+    @once
     def hops(self) -> tuple[Hop, ...]:
         rows = sorted((row for row in self.measurement.observations if row.experiment is None), key=lambda row: row.id)
         return tuple(
@@ -224,16 +224,16 @@ class Path:
         named = (row.detail.hostname for row in here if isinstance(row.detail, DnsDetail))
         return next(named, next((row.detail.address for row in here if isinstance(row.detail, TcpDetail)), ""))
 
-    @cached_property
+    @once
     def end(self) -> Hop:
         return self.hops[-1]
 
-    @cached_property
+    @once
     def has_unfollowed_redirect(self) -> bool:
         """It ended on a redirect: a loop, too long a chain, or one that leads nowhere."""
         return self.end.page is not None and self.end.page.is_redirect
 
-    @cached_property
+    @once
     def reached(self) -> bool:
         """Every layer that was tried worked, up to a page that is no redirect where pages are asked for."""
         if self.end.failed is not None or self.has_unfollowed_redirect:
@@ -246,7 +246,7 @@ class Path:
         deepest = {Scheme.TLS: self.end.secured, Scheme.UDP: self.end.answered}
         return bool(deepest.get(scheme, self.end.connected))
 
-    @cached_property
+    @once
     def is_authenticated(self) -> bool:
         """The end was reached over TLS with a good certificate for a host that the service itself sent us to:
         no hop before it was in clear, or the end is on the target's own site."""
@@ -255,7 +255,7 @@ class Path:
         earlier = self.hops[:-1]
         return all(hop.secured for hop in earlier) or same_site(self.end.host, self.measurement.target.host)
 
-    @cached_property
+    @once
     def could_look(self) -> bool:
         """Something was learned about the target: a resolver spoke of its name, and there was a way on from there."""
         asked, end = self.hops[0].dns, self.end

@@ -24,7 +24,7 @@ class Recorder:
     store: Store
     writer: Writer
     _host: Host | None = None
-    _kept: dict[str, tuple[Verdict, asyncio.Task[None] | None]] = field(default_factory=dict)
+    _kept: dict[str, tuple[Verdict, asyncio.Future[None] | None]] = field(default_factory=dict)
     """The verdicts that may change, by their measurements, as they are recorded, and the recording where it is not long
     done."""
 
@@ -33,7 +33,7 @@ class Recorder:
         await self.note_host()  # first, since the verdict stands on it
         key, verdict = result.measurement.id, result.verdict
         if key not in self._kept:
-            self._kept[key] = verdict, asyncio.create_task(self.writer.put(result))
+            self._kept[key] = verdict, self.writer.put(result)
         before, recording = self._kept[key]
         if recording is not None:
             await asyncio.shield(recording)

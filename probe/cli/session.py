@@ -82,6 +82,12 @@ class Session:
         default_factory=lambda: Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     )
 
+    in_colours: bool = field(init=False)
+    """Somebody may see them: rich is asked once, since it looks anew each time."""
+
+    def __post_init__(self) -> None:
+        self.in_colours = self.out.is_terminal
+
     def take(self, result: Result) -> None:
         """Counts and prints one verdict of a measurement."""
         self.tally.take(result)
@@ -97,15 +103,15 @@ class Session:
         if self.job.json:
             print(dumps(result_json(result)), flush=True)
             return
-        for line in verdict_lines(result):
-            self._say(line)
+        self._say(*verdict_lines(result))
 
-    def _say(self, line: Text) -> None:
-        """Prints a line. Where nobody sees its colours, rich is spared the work: it costs more than the verdict."""
-        if self.out.is_terminal:
-            self.out.print(line)
+    def _say(self, *lines: Text) -> None:
+        """Prints lines. Where nobody sees their colours, rich is spared the work: it costs more than the verdict."""
+        if self.in_colours:
+            for line in lines:
+                self.out.print(line)
         else:
-            print(line.plain, flush=True)
+            print("\n".join(line.plain for line in lines), flush=True)
 
     def concluded(self, run: Run) -> list[ServiceVerdict]:
         """What follows for those services that were measured as a whole."""

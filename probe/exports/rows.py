@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from probe.exports.cells import Cells, Columns
 from probe.exports.shape import SHAPES, Kind, Table
 from probe.form import dumps
 from probe.model import Measurement, Observation, Result, Run, Target
+from probe.once import once
 from probe.redaction import Redactor
 from probe.store import observations_as_rows, observations_from_rows
 from probe.store.datasets import Dataset, Part
@@ -71,7 +71,7 @@ class Redacted:
         """The run of a measurement of ours. No text of it is redacted."""
         return self.dataset.run(measurement.run_id or "")
 
-    @cached_property
+    @once
     def _united(self) -> Mapping[str, Mapping[int, int]]:
         """For each row of these tables, the number of the first one that is the same but for its number."""
         return {name: self._first_of(SHAPES[name]) for name in _UNITED}

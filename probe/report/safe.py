@@ -13,5 +13,7 @@ _DISGUISE = frozenset(
 
 def safe(text: str, longest: int = 300) -> str:
     """The text without control characters, direction marks, invisible characters and lone surrogates."""
+    if text.isascii() and text.isprintable() and len(text) <= longest:
+        return text
     clean = "".join(c if c.isprintable() and ord(c) not in _DISGUISE else "\N{REPLACEMENT CHARACTER}" for c in text)
     return clean if len(clean) <= longest else clean[: longest - 1] + "…"

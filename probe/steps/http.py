@@ -34,6 +34,7 @@ HEADERS: tuple[tuple[str, str], ...] = (
     ("Accept-Language", "en-US,en;q=0.5"),
     ("Accept-Encoding", "gzip, deflate"),
 )
+_HEADERS = httpx.Headers(HEADERS)
 _ENCODINGS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
@@ -101,26 +102,27 @@ def _note_speed(current: Operation, stream: Stream, received: int) -> None:
 
 
 async def _exchange(current: Operation, detail: HttpDetail, stream: Stream, url: str) -> None:
-    request = httpx.Request("GET", url, headers=list(HEADERS))
+    request = httpx.Request("GET", url, headers=_HEADERS)
     exchange: Exchange = Http2(stream) if _is_h2(stream) else Http1(stream)
     head = await exchange.ask(request.url.raw_scheme, request.url.raw_path, request.headers.raw)
-    headers = httpx.Headers(list(head.fields))
+    charset = httpx.Headers(list(head.fields)).encoding  # the first of three in which all of them can be read
     current.detail = detail = replace(
         detail,
         status=head.status,
         http_version=head.version,
         head_after=current.elapsed(),
-        headers=tuple((name.lower(), value) for name, value in headers.multi_items()),
+        headers=tuple((name.decode(charset).lower(), value.decode(charset)) for name, value in head.fields),
     )
-    await _read_body(current, detail, headers, exchange)
+    await _read_body(current, detail, exchange)
 
 
 def _is_h2(stream: Stream) -> bool:
     return stream.tls is not None and stream.tls.selected_alpn_protocol() == "h2"
 
 
-async def _read_body(current: Operation, detail: HttpDetail, headers: httpx.Headers, exchange: Exchange) -> None:
+async def _read_body(current: Operation, detail: HttpDetail, exchange: Exchange) -> None:
     """Reads at most MOST_BYTES; what has come is kept in the row even when the rest fails."""
+    encodings = (value for name, value in detail.headers if name == "content-encoding")
     raw = bytearray()
     pieces = 0
     try:
@@ -128,7 +130,7 @@ async def _read_body(current: Operation, detail: HttpDetail, headers: httpx.Head
             raw += piece
             pieces += 1
     finally:
-        body, cut = decode(bytes(raw[:MOST_BYTES]), headers.get("content-encoding", ""))
+        body, cut = decode(bytes(raw[:MOST_BYTES]), ", ".join(encodings))
         seen = describe(detail, body, truncated=cut or len(raw) > MOST_BYTES or pieces == _MOST_PIECES)
         current.attempt.journal.bodies[seen.body_sha256 or ""] = body
         current.detail = seen

@@ -8,12 +8,13 @@ has been reported of a question that was alone on one.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import socket
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from probe.chance import random_bytes
 
 MOST_UNANSWERED = 100
 """Questions to one resolver, just sent and not answered yet. What a small router's resolver holds, and its socket's
@@ -159,7 +160,7 @@ class Outlets:
 
 def new_id() -> bytes:
     """Of a question: nobody off the path can guess it."""
-    return secrets.token_bytes(2)
+    return random_bytes(2)
 
 
 def socket_to(address: str, port: int) -> socket.socket:

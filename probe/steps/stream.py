@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from probe.steps import hop_limit
 from probe.steps.errors import ProtocolError
+from probe.steps.waiting import Waiting
 
 MOST_RECEIVED = 2 << 20
 """Bytes that may come over one connection, whatever they are: four times what is read of a page, and so more than any
@@ -72,8 +73,12 @@ class Stream:
     tls: ssl.SSLObject | None = None
     split: Split | None = None
     """How the first bytes that hold a name are to be sent."""
+    _waiting: Waiting = field(init=False)
     _incoming: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
     _outgoing: ssl.MemoryBIO = field(default_factory=ssl.MemoryBIO)
+
+    def __post_init__(self) -> None:
+        self._waiting = Waiting(self.sock)
 
     async def start(self, context: ssl.SSLContext, server_name: str | None) -> ssl.SSLObject:
         """Shakes hands. Raises OSError, ssl.SSLError or EOFError as the network has it.
@@ -131,11 +136,12 @@ class Stream:
                 self.sock.send(self._outgoing.read())
         if self.limited:
             hop_limit.lift(self.sock)
+        self._waiting.end()
         self.sock.close()
 
     async def _receive(self, most: int) -> bytes:
         try:
-            data = await asyncio.get_running_loop().sock_recv(self.sock, most)
+            data = await self._waiting.receive(most)
         except OSError as report:
             if not self.limited or report.errno != errno.EHOSTUNREACH:
                 raise
@@ -153,7 +159,7 @@ class Stream:
             async with asyncio.timeout(_LISTEN_ON):
                 while True:
                     try:
-                        return await asyncio.get_running_loop().sock_recv(self.sock, most)
+                        return await self._waiting.receive(most)
                     except OSError as again:  # the kernel sends the packet again, and it expires again
                         if again.errno != errno.EHOSTUNREACH:
                             raise
@@ -177,4 +183,4 @@ class Stream:
         for number, piece in enumerate(pieces):
             if number:
                 await asyncio.sleep(_BETWEEN)
-            await asyncio.get_running_loop().sock_sendall(self.sock, piece)
+            await self._waiting.send(piece)

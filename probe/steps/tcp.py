@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 import sys
@@ -13,6 +12,7 @@ from probe.model import TcpDetail
 from probe.steps import hop_limit
 from probe.steps.step import Attempt, operation
 from probe.steps.stream import Stream
+from probe.steps.waiting import Waiting
 
 _TCP_INFO: int | None = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
 _INFO = struct.Struct("68xI28xI")
@@ -72,5 +72,5 @@ def _socket(address: str) -> socket.socket:
 
 
 async def _connected(sock: socket.socket, address: str, port: int, clock: Callable[[], float]) -> Stream:
-    await asyncio.get_running_loop().sock_connect(sock, (address, port))
+    await Waiting(sock).connect((address, port))
     return Stream(sock, address, port, clock)

@@ -6,13 +6,13 @@ Law: nothing secret is ever sent over it, so that an untrusted certificate is ev
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from probe.address import parse
-from probe.certificate import read, root_of, sha256, verify
+from probe.certificate import Leaf, read, root_of, sha256, verify
 from probe.form import time_text
 from probe.model import TlsDetail
 from probe.steps.step import Attempt, Operation, operation
@@ -63,29 +63,32 @@ def _examine(current: Operation, session: ssl.SSLObject, detail: TlsDetail, root
     fingerprints = tuple(sha256(der) for der in chain)
     journal.certificates.update(zip(fingerprints, chain, strict=True))
     cipher = session.cipher()
-    seen = replace(
+    leaf = read(chain[0]) if chain else None
+    root = root_of(chain, network.roots, roots)
+    current.detail = replace(
         detail,
         tls_version=session.version(),
         cipher=cipher[0] if cipher else None,
         alpn=session.selected_alpn_protocol(),
         certificates=fingerprints,
+        root_sha256=root,
+        root_is_public=root in network.public_roots if root is not None else None,
+        **(_said_by(leaf) if leaf is not None else {}),
     )
-    leaf = read(chain[0]) if chain else None
-    if leaf is not None:
-        seen = replace(
-            seen,
-            subject=leaf.subject,
-            issuer=leaf.issuer,
-            not_before=time_text(leaf.not_before),
-            not_after=time_text(leaf.not_after),
-            alternative_names=leaf.alternative_names,
-            public_key_sha256=leaf.public_key_sha256,
-        )
-    root = root_of(chain, network.roots, roots)
-    if root is not None:
-        seen = replace(seen, root_sha256=root, root_is_public=root in network.public_roots)
-    current.detail = seen
     return chain
+
+
+@lru_cache(maxsize=256)
+def _said_by(leaf: Leaf) -> Mapping[str, Any]:
+    """What a certificate says of itself, as the columns of a row."""
+    return {
+        "subject": leaf.subject,
+        "issuer": leaf.issuer,
+        "not_before": time_text(leaf.not_before),
+        "not_after": time_text(leaf.not_after),
+        "alternative_names": leaf.alternative_names,
+        "public_key_sha256": leaf.public_key_sha256,
+    }
 
 
 def peer_chain(session: ssl.SSLObject) -> list[bytes]:

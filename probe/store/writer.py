@@ -1,7 +1,8 @@
 """A thread in front of `Store.add`, so that the event loop never waits for the disk.
 
-Law: `put` returns when the result is on the disk, and that is the back-pressure. While one transaction is on its way to
-the disk the next results gather, and go together in the next one: the slower the disk, the larger the batches.
+Law: what `put` gives is done when the result is on the disk, and that is the back-pressure. While one transaction is on
+its way to the disk the next results gather, and go together in the next one; one soon after another waits a little,
+since a transaction costs more than what is in it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -20,6 +22,9 @@ from probe.store.store import Store
 
 _BATCH = 100
 """Results a transaction: few enough that another process need not wait long for its turn."""
+
+_APART = 0.04
+"""Seconds between the beginnings of two transactions: who comes alone does not wait."""
 
 _Item = tuple[Result, "asyncio.Future[None]"]
 
@@ -49,14 +54,14 @@ class Writer:
             if error is None:  # else the first error is the one to tell
                 raise
 
-    async def put(self, result: Result) -> None:
-        """Records a result; returns when it is on the disk. Whoever is cancelled while waiting has it recorded all
-        the same. Raises StoreError when it could not be recorded."""
+    def put(self, result: Result) -> asyncio.Future[None]:
+        """Records a result; what is given is done when it is on the disk, or holds a StoreError when it could not be
+        recorded. Whoever is cancelled while waiting has it recorded all the same."""
         if self._loop is None:
             raise StoreError(f"{self._store.path}: the writer is not running")
         written = self._loop.create_future()
         self._queue.put((result, written))
-        await written
+        return written
 
     async def close(self) -> None:
         """Waits for what was put, and ends the thread. Raises the error of a result that could not be recorded."""
@@ -73,18 +78,21 @@ class Writer:
         ended = self._ended
         assert ended is not None, "the thread is started after it is made"
         loop = ended.get_loop()
-        going = True
+        going, begun = True, 0.0
         while going:
-            batch, going = self._gather()
+            batch, going = self._gather(begun + _APART)
+            begun = time.monotonic()
             if batch:
                 errors = self._write(batch)
                 loop.call_soon_threadsafe(_tell, batch, errors)
         loop.call_soon_threadsafe(ended.set_result, None)
 
-    def _gather(self) -> tuple[list[_Item], bool]:
-        """What is waiting, at least one result; False beside it when nothing comes after."""
+    def _gather(self, until: float) -> tuple[list[_Item], bool]:
+        """What is waiting by then, at least one result; False beside it when nothing comes after."""
         batch: list[_Item] = []
         item = self._queue.get()
+        if item is not None:
+            time.sleep(max(0.0, until - time.monotonic()))
         while item is not None:
             batch.append(item)
             if len(batch) == _BATCH or self._queue.empty():

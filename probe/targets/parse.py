@@ -86,7 +86,7 @@ def parse_one(text: str) -> Target:
 def _refuse_unreadable(text: str) -> None:
     if len(text) > _LONGEST:
         raise TargetError(text, f"longer than {_LONGEST} characters")
-    if any(c.isspace() or not c.isprintable() for c in text):
+    if " " in text or not text.isprintable():  # of all that is printable, only this is a space
         raise TargetError(text, "it has spaces or control characters in it")
 
 

@@ -64,7 +64,7 @@ def test_the_event_loop_goes_on_while_the_disk_is_waited_for(store: Counting) ->
     async def put() -> None:
         async with Writer(store) as writer:
             other.execute("BEGIN IMMEDIATE")
-            waiting = asyncio.create_task(writer.put(a_result("m-1")))
+            waiting = asyncio.ensure_future(writer.put(a_result("m-1")))
             for _ in range(20):
                 await asyncio.sleep(0.01)
             assert not waiting.done()
@@ -80,7 +80,7 @@ def test_closing_waits_for_what_was_put(store: Counting) -> None:
     async def put() -> None:
         writer = Writer(store)
         async with writer:
-            waiting = [asyncio.create_task(writer.put(a_result(f"m-{number}"))) for number in range(5)]
+            waiting = [asyncio.ensure_future(writer.put(a_result(f"m-{number}"))) for number in range(5)]
             await asyncio.sleep(0)
             waiting[0].cancel()
         await asyncio.gather(*waiting[1:])
@@ -111,7 +111,7 @@ def test_a_result_that_cannot_be_stored_takes_no_other_with_it(store: Counting) 
 def test_an_error_nobody_waited_for_is_told_at_the_end(store: Counting) -> None:
     async def put() -> None:
         async with Writer(store) as writer:
-            waiting = asyncio.create_task(writer.put(a_result("m-1", run_id="nothing")))
+            waiting = asyncio.ensure_future(writer.put(a_result("m-1", run_id="nothing")))
             await asyncio.sleep(0)
             waiting.cancel()
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from heapq import merge
+from itertools import chain, groupby
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -109,8 +110,9 @@ def _targets(histories: Sequence[History], subject: str | None, same: Mapping[Po
     found = [each for history in histories for each in history.summary(subject)]
 
     def series() -> Series:
-        for name in sorted({each.subject for each in found}):
-            yield _once((row for history in histories for row in history.targets(name)), same)
+        rows = merge(*(history.targets(subject) for history in histories), key=_subject)
+        for _, of_one in groupby(rows, key=_subject):
+            yield _once(of_one, same)
 
     return Gathered(
         points=tuple(dict.fromkeys(_first(same, each.point) for each in found)),
@@ -209,6 +211,10 @@ def _first(same: Mapping[Point, Point], point: Point) -> Point:
     while point in same and same[point] != point:
         point = same[point]
     return point
+
+
+def _subject(row: Judged) -> str:
+    return row.subject
 
 
 def _by_time(row: Judged) -> tuple[object, ...]:

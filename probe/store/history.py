@@ -159,8 +159,9 @@ class History:
         return self._judged(*question(targets=False, subject=service))
 
     def targets(self, target: str | None = None) -> Iterator[Judged]:
-        """The newest verdict on each measurement."""
-        return self._judged(*question(targets=True, subject=target))
+        """The newest verdict on each measurement, by the names of the targets."""
+        sql, values = question(targets=True, subject=target)
+        return self._judged(f"{sql} ORDER BY subject", values)
 
     def summary(self, target: str | None = None) -> Iterator[Summary]:
         """What there is on targets, by vantage point and version of the rules."""

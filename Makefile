@@ -4,7 +4,7 @@ BIN := .venv/bin
 RUN_READY := .venv/ready-run
 DEV_READY := .venv/ready-dev
 
-.PHONY: run test demo lint docs deb boot lock soak fuzz bench bench-datasets reliability pictures check-oonidata clean
+.PHONY: run test demo lint docs deb boot lock spark soak fuzz bench bench-datasets reliability pictures check-oonidata clean
 .DEFAULT_GOAL := run
 
 run: $(RUN_READY)  ## measure the shipped services, print the verdicts, record them in results/probe.sqlite
@@ -30,6 +30,9 @@ deb: $(DEV_READY)  ## a Debian package with the systemd units, in dist/
 
 boot: deb  ## that package in a Debian that boots: as root, with systemd-container and debootstrap; some minutes
 	@PROBE_BOOT=dist $(BIN)/pytest -rs --verbose tests/packaging/test_boot.py
+
+spark: .venv/ready-spark  ## compare and timeline on a Spark master with two workers, one of them killed; needs Java 17, minutes
+	@PROBE_SPARK=required $(BIN)/pytest -rs --verbose tests/cli/test_spark.py
 
 lock: .venv/bin/python  ## what a deployment installs, pinned anew with its hashes in requirements.lock
 	@sh scripts/lock $(BIN)/python
@@ -73,6 +76,10 @@ $(RUN_READY): pyproject.toml .venv/bin/python
 $(DEV_READY): pyproject.toml .venv/bin/python
 	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@ $(RUN_READY)
+
+.venv/ready-spark: $(DEV_READY)
+	@$(BIN)/python -m pip install --quiet --editable '.[spark]'
+	@touch $@
 
 .venv/ready-fuzz: $(DEV_READY)
 	@$(BIN)/python -m pip install --quiet --editable '.[fuzz]'

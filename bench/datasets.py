@@ -95,6 +95,8 @@ def main() -> int:
             print(f"  {observations / of:,.0f} observations/s, {rows / of:,.0f} rows/s of {what} time")
         for words in (("compare",), ("timeline",), ("compare", "--targets")):
             _print(" ".join(words), Used((*words, "--json", "--db", str(path))))
+        for words in (("compare",), ("timeline",)):
+            _print(f"{' '.join(words)} of the dataset", Used((*words, "--json", out)))
     return 0
 
 

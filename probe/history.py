@@ -137,6 +137,11 @@ class Cell:
     said: tuple[Said, ...]
     """By each vantage point."""
 
+    @property
+    def shown(self) -> tuple[Judged, ...]:
+        """The verdicts that are shown with it."""
+        return tuple(said.verdict for said in self.said)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
@@ -179,3 +184,8 @@ class Block:
     """As each vantage point saw it that did."""
     against: tuple[Point, ...] = field(default=())
     """Vantage points of the same place to which the subject was open meanwhile."""
+
+    @property
+    def shown(self) -> tuple[Judged, ...]:
+        """The verdicts that are shown with it: those of its begin and its end."""
+        return (*self.begin.verdicts, *(self.end.verdicts if self.end else ()))

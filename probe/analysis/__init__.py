@@ -2,7 +2,7 @@
 
 from probe.analysis.compare import compare, compare_each
 from probe.analysis.course import CONSECUTIVE, Course, course
-from probe.analysis.gather import Gathered, gather
+from probe.analysis.gather import Cluster, Gathered, gather
 from probe.analysis.lines import block_json, cell_json
 from probe.analysis.places import By, by_place, places_of
 from probe.analysis.share import wilson
@@ -11,6 +11,7 @@ from probe.analysis.timeline import timeline, timeline_each
 __all__ = [
     "CONSECUTIVE",
     "By",
+    "Cluster",
     "Course",
     "Gathered",
     "block_json",

@@ -23,10 +23,10 @@ def compare(rows: Sequence[Judged], window: timedelta, by: By = By.NETWORK) -> l
     if not rows:
         return []
     newest = max(row.started_at for row in rows)
-    return list(compare_each([rows], newest - window, places_of(dict.fromkeys(row.point for row in rows), by)))
+    return list(compare_each([rows], places_of(dict.fromkeys(row.point for row in rows), by), newest - window))
 
 
-def compare_each(series: Iterable[Sequence[Judged]], begin: datetime, places: Mapping[Point, Place]) -> Iterator[Cell]:
+def compare_each(series: Iterable[Sequence[Judged]], places: Mapping[Point, Place], begin: datetime) -> Iterator[Cell]:
     """The same of rows that come series after series, each with all there is on its subjects: no more than one is held.
     The window begins at `begin`."""
     for rows in series:

@@ -2,19 +2,65 @@
 
 Law: a service's verdict is that which its run recorded; where a run was killed before it did, the one that `judge`
 makes of the same verdicts on targets. There is no other rule. Of targets, which have a verdict for every measurement,
-the rows of one are held at a time.
+the rows of one are held at a time. What is concluded from the rows is a pure function, which runs where they are: here,
+or in the workers of a cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
+from functools import partial
+from heapq import merge
+from itertools import chain, groupby
+from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from probe.classify import judge
-from probe.history import Judged, Point
+from probe.history import Judged, Place, Point
 from probe.store import History, Unconcluded
+
+T = TypeVar("T")
+Series = Iterable[Sequence[Judged]]
+"""The verdicts on some subjects, oldest first; then those on the next ones."""
+Places = Mapping[Point, Place]
+_ANYWHERE = Place(country="ZZ")
+Work = Callable[[Series, Places], Iterator[T]]
+"""A pure function of rows, which may be given those of one subject in one place by themselves."""
+
+
+class Each(Protocol):
+    """Runs a function over all rows, where they are."""
+
+    def __call__(self, work: Work[T], places: Places, kind: type[T]) -> Iterator[T]:
+        """What `work` makes of them, which are records of that kind: by subject, then by place."""
+        ...
+
+
+class Spread(Protocol):
+    """Rows that stay where they are, in the workers of a cluster."""
+
+    def summary(self) -> Iterator[tuple[Point, datetime, str]]:
+        """Each vantage point with the newest of its verdicts by each version of the rules."""
+        ...
+
+    def each(
+        self, numbers: Mapping[Point, int], work: Callable[[Iterator[Judged]], Iterator[bytes]]
+    ) -> Iterator[bytes]:
+        """What `work` makes of the rows of each subject at the points of one number: by subject, then by number."""
+        ...
+
+
+class Cluster(Protocol):
+    """Workers that can run our functions."""
+
+    def spread(
+        self, histories: Sequence[History], beside: Sequence[Judged], *, targets: bool, subject: str | None
+    ) -> Spread:
+        """The verdicts on services, or targets, or on one of them, of databases that are open there, and some more."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,44 +73,86 @@ class Gathered:
     """When the newest of all began; None where there are none."""
     rules_versions: tuple[str, ...]
     """The versions of the rules that they were made by."""
-    series: Callable[[], Iterator[tuple[Judged, ...]]]
-    """The verdicts on some subjects, oldest first; then those on the next ones, in the order of their names."""
+    each: Each
 
     @property
     def rows(self) -> tuple[Judged, ...]:
         """All of them, oldest first."""
-        return tuple(sorted(chain.from_iterable(self.series()), key=_by_time))
+        return tuple(sorted(self.each(_as_they_are, dict.fromkeys(self.points, _ANYWHERE), Judged), key=_by_time))
 
 
-def gather(histories: Iterable[History], *, targets: bool = False, subject: str | None = None) -> Gathered:
-    """Every verdict on services, or on targets; of one subject where it is named."""
+def gather(
+    histories: Iterable[History], *, targets: bool = False, subject: str | None = None, cluster: Cluster | None = None
+) -> Gathered:
+    """Every verdict on services, or on targets; of one subject where it is named. With a cluster, the histories are
+    open in it."""
     histories = tuple(histories)
-    if targets:
-        return _targets(histories, subject)
-    same: dict[Point, Point] = {}
-    rows = _once((row for history in histories for row in _services(history, subject)), same)
+    same = _same(histories) if len(histories) > 1 else {}
+    if cluster is not None:
+        beside = () if targets else tuple(row for history in histories for row in _concluded(history, subject))
+        return _spread(cluster.spread(histories, beside, targets=targets, subject=subject), same)
+    return _targets(histories, subject, same) if targets else _services(histories, subject, same)
+
+
+def _services(histories: Sequence[History], subject: str | None, same: Mapping[Point, Point]) -> Gathered:
+    recorded = (history.services(subject) for history in histories)
+    concluded = (_concluded(history, subject) for history in histories)
+    rows = _once((row for both in zip(recorded, concluded, strict=True) for row in chain(*both)), same)
     return Gathered(
         points=tuple(dict.fromkeys(row.point for row in rows)),
         newest=max((row.started_at for row in rows), default=None),
         rules_versions=tuple(sorted({row.rules_version for row in rows})),
-        series=lambda: iter((rows,)),
+        each=_here(lambda: [rows]),
     )
 
 
-def _targets(histories: Sequence[History], subject: str | None) -> Gathered:
-    same = _same(histories) if len(histories) > 1 else {}
+def _targets(histories: Sequence[History], subject: str | None, same: Mapping[Point, Point]) -> Gathered:
     found = [each for history in histories for each in history.summary(subject)]
 
-    def series() -> Iterator[tuple[Judged, ...]]:
-        for name in sorted({each.subject for each in found}):
-            yield _once((row for history in histories for row in history.targets(name)), dict(same))
+    def series() -> Series:
+        rows = merge(*(history.targets(subject) for history in histories), key=_subject)
+        for _, of_one in groupby(rows, key=_subject):
+            yield _once(of_one, same)
 
     return Gathered(
         points=tuple(dict.fromkeys(_first(same, each.point) for each in found)),
         newest=max((each.newest for each in found), default=None),
         rules_versions=tuple(sorted({each.rules_version for each in found})),
-        series=series,
+        each=_here(series),
     )
+
+
+def _here(series: Callable[[], Series]) -> Each:
+    def each(work: Work[T], places: Places, kind: type[T]) -> Iterator[T]:
+        return work(series(), places)
+
+    return each
+
+
+def _spread(spread: Spread, same: Mapping[Point, Point]) -> Gathered:
+    found = list(spread.summary())
+
+    def each(work: Work[T], places: Places, kind: type[T]) -> Iterator[T]:
+        numbers = {place: number for number, place in enumerate(sorted(set(places.values())))}
+        of = {point: numbers[places[_first(same, point)]] for point, _, _ in found}
+        for content in spread.each(of, partial(_part, work, places, same)):
+            yield msgspec.json.decode(content, type=kind)
+
+    return Gathered(
+        points=tuple(dict.fromkeys(_first(same, point) for point, _, _ in found)),
+        newest=max((newest for _, newest, _ in found), default=None),
+        rules_versions=tuple(sorted({version for _, _, version in found})),
+        each=each,
+    )
+
+
+def _part(work: Work[Any], places: Places, same: Mapping[Point, Point], rows: Iterator[Judged]) -> Iterator[bytes]:
+    """What is done in a worker: the work, on the verdicts of one subject in one place."""
+    return map(msgspec.json.encode, work([_once(rows, same)], places))
+
+
+def _as_they_are(series: Series, places: Places) -> Iterator[Judged]:
+    return chain.from_iterable(series)
 
 
 def _same(histories: Iterable[History]) -> dict[Point, Point]:
@@ -73,46 +161,38 @@ def _same(histories: Iterable[History]) -> dict[Point, Point]:
     same: dict[Point, Point] = {}
     for history in histories:
         for origin, point in history.origins():
-            _unite(same, seen.setdefault(origin, point), point)
+            before = seen.setdefault(origin, point)
+            if _first(same, before) != _first(same, point):
+                same[_first(same, point)] = _first(same, before)
     return same
 
 
-def _once(rows: Iterable[Judged], same: dict[Point, Point]) -> tuple[Judged, ...]:
+def _once(rows: Iterable[Judged], same: Mapping[Point, Point]) -> tuple[Judged, ...]:
     """Each verdict once, however many databases have it, oldest first."""
     kept: dict[tuple[str, str], Judged] = {}
     for row in rows:
         before = kept.setdefault(row.identity, row)
-        if before is row:
-            continue
-        _unite(same, before.point, row.point)
         if row.made_at > before.made_at:
             kept[row.identity] = row
     united = (replace(row, point=_first(same, row.point)) if same else row for row in kept.values())
     return tuple(sorted(united, key=_by_time))
 
 
-def _unite(same: dict[Point, Point], before: Point, point: Point) -> None:
-    if _first(same, before) != _first(same, point):
-        same[_first(same, point)] = _first(same, before)
-
-
-def _services(history: History, subject: str | None) -> Iterator[Judged]:
-    yield from history.services(subject)
+def _concluded(history: History, subject: str | None) -> Iterator[Judged]:
+    """What follows for services that their runs have not concluded themselves."""
     for each in history.unconcluded():
         if subject in (None, each.need.service):
-            yield from _concluded(history.name, each)
+            yield from _judged(history.name, each)
 
 
-def _concluded(source: str, each: Unconcluded) -> Iterator[Judged]:
-    """What follows for a service that its run has not concluded itself: nothing, where not all of it was measured."""
-    service = each.need.service
-    own = [verdict for target, verdict in each.found if target.service == service and target.role is not None]
-    version = max((verdict.rules_version for verdict in own), default="")
-    verdict = judge(each.need, each.run.id, each.found, version)
+def _judged(source: str, each: Unconcluded) -> Iterator[Judged]:
+    """Nothing, where not all of the service was measured."""
+    version = max((verdict.rules_version for _, verdict in each.found), default="")
+    verdict = judge(each.need, each.run_id, each.found, version)
     if verdict is not None:
         yield Judged(
-            subject=service,
-            point=Point(each.run.vantage, source),
+            subject=each.need.service,
+            point=Point(each.vantage, source),
             source=source,
             started_at=each.since,
             until=each.until,
@@ -121,16 +201,20 @@ def _concluded(source: str, each: Unconcluded) -> Iterator[Judged]:
             confidence=verdict.confidence,
             reason=verdict.text,
             rules_version=verdict.rules_version,
-            run_id=each.run.id,
-            measurements=len(own),
+            run_id=each.run_id,
+            measurements=len(each.found),
         )
 
 
-def _first(same: dict[Point, Point], point: Point) -> Point:
+def _first(same: Mapping[Point, Point], point: Point) -> Point:
     """The point that this one was found to be, in the database that was named first."""
     while point in same and same[point] != point:
         point = same[point]
     return point
+
+
+def _subject(row: Judged) -> str:
+    return row.subject
 
 
 def _by_time(row: Judged) -> tuple[object, ...]:

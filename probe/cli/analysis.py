@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from probe.cli import options
+from probe.cli import engines, options
 from probe.cli.errors import Refusal, Status, say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from probe.analysis import By, Gathered
-    from probe.history import Judged
+    from probe.history import Block, Cell, Judged
     from probe.store import Histories
 
+T = TypeVar("T")
+
 _DAYS = 7.0
+_TOGETHER = 1000
+"""Cells or blocks whose evidence is asked for at once."""
 _SHOWN = 0o644  # the page is made to be shown
 _WIDE = 160
 """Columns where no terminal says how many it has."""
@@ -60,6 +65,8 @@ def compare(
     by: Annotated[str, typer.Option("--by", help="network or country.")] = "network",
     service: Subject = None,
     targets: Targets = False,
+    engine: engines.EngineOption = None,
+    master: engines.MasterOption = None,
     json: options.Json = False,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -67,18 +74,21 @@ def compare(
     """Services and networks: who can reach what now, since when, how sure. Several databases are read as one."""
     from probe.analysis import cell_json, compare_each, places_of
     from probe.form import dumps
+    from probe.history import Cell
     from probe.report.comparison import comparison
 
     place = _by(by)
-    with _open(databases, db, config, targets=targets, subject=service) as found:
+    with _open(databases, db, config, engine, master, targets=targets, subject=service) as found:
         gathered = found.gathered
         if gathered.newest is None:
             return Status.OK
-        begin = gathered.newest - timedelta(days=window)
-        cells = compare_each(gathered.series(), begin, places_of(gathered.points, place))
+        work = partial(compare_each, begin=gathered.newest - timedelta(days=window))
+        cells = gathered.each(work, places_of(gathered.points, place), Cell)
         if json:
-            for cell in cells:
-                print(dumps(cell_json(cell, found.kind, found.histories.evidence)))
+            for some in _some(cells):
+                ask = found.histories.evidence(_shown(some))
+                for cell in some:
+                    print(dumps(cell_json(cell, found.kind, ask)))
         elif shown := list(cells):
             _console().print(comparison(shown, found.kind))
     return Status.OK
@@ -88,6 +98,8 @@ def timeline(
     databases: Databases = None,
     service: Subject = None,
     targets: Targets = False,
+    engine: engines.EngineOption = None,
+    master: engines.MasterOption = None,
     json: options.Json = False,
     db: options.Database = None,
     config: options.ConfigFile = None,
@@ -95,24 +107,25 @@ def timeline(
     """When each block began and ended, in each network, and by which measurements that is known."""
     from probe.analysis import block_json, places_of, timeline_each
     from probe.form import dumps
+    from probe.history import Block
     from probe.report.comparison import block_lines, evidence_line
 
-    with _open(databases, db, config, targets=targets, subject=service) as found:
-        blocks = timeline_each(found.gathered.series(), places_of(found.gathered.points))
-        ask, any_block = found.histories.evidence, False
-        if json:
-            for block in blocks:
-                print(dumps(block_json(block, found.kind, ask)))
-            return Status.OK
-        out = _console()
-        for block in blocks:
+    with _open(databases, db, config, engine, master, targets=targets, subject=service) as found:
+        blocks = found.gathered.each(timeline_each, places_of(found.gathered.points), Block)
+        any_block, out = False, _console()
+        for some in _some(blocks):
             any_block = True
-            out.print(*block_lines(block), sep="\n", soft_wrap=True)
-            for word, edge in (("begin", block.begin), ("end", block.end)):
-                for verdict in edge.verdicts if edge else ():
-                    ids = [each.measurement_id for each in verdict.told_by(ask(verdict))]
-                    out.print(evidence_line(word, verdict.started_at, ids), soft_wrap=True)
-        if found.gathered.newest is not None and not any_block:
+            ask = found.histories.evidence(_shown(some))
+            for block in some:
+                if json:
+                    print(dumps(block_json(block, found.kind, ask)))
+                    continue
+                out.print(*block_lines(block), sep="\n", soft_wrap=True)
+                for word, edge in (("begin", block.begin), ("end", block.end)):
+                    for verdict in edge.verdicts if edge else ():
+                        ids = [each.measurement_id for each in verdict.told_by(ask(verdict))]
+                        out.print(evidence_line(word, verdict.started_at, ids), soft_wrap=True)
+        if found.gathered.newest is not None and not any_block and not json:
             say("no block: nothing was seen blocked twice in a row, and no block proved itself")
     return Status.OK
 
@@ -148,8 +161,19 @@ def report(
             rules_versions=found.gathered.rules_versions,
             software=f"probe {__version__}",
         )
-        _write(output, document(facts, found.histories.evidence), [each.path for each in found.histories.all])
+        ask = found.histories.evidence([*_shown(facts.cells), *_shown(facts.blocks)])
+        _write(output, document(facts, ask), databases or [each.path for each in found.histories.all])
     return Status.OK
+
+
+def _some(found: Iterable[T]) -> Iterator[list[T]]:
+    """As many as are shown at once, and then the next ones."""
+    going = iter(found)
+    return iter(lambda: list(islice(going, _TOGETHER)), [])
+
+
+def _shown(found: Iterable[Cell | Block]) -> list[Judged]:
+    return [verdict for each in found for verdict in each.shown]
 
 
 def _begun(row: Judged) -> datetime:
@@ -172,7 +196,14 @@ def _write(output: Path, text: str, databases: list[Path]) -> None:
 
 @contextmanager
 def _open(
-    databases: list[Path] | None, db: Path | None, config: Path | None, *, targets: bool, subject: str | None
+    databases: list[Path] | None,
+    db: Path | None,
+    config: Path | None,
+    engine: engines.EngineName | None = None,
+    master: str | None = None,
+    *,
+    targets: bool,
+    subject: str | None,
 ) -> Iterator[_Open]:
     """The databases that were named, or else the user's own."""
     from probe.analysis import gather
@@ -182,41 +213,19 @@ def _open(
     named = databases or [database(db, load_config(config).config)]
     kind = "target" if targets else "service"
     try:
-        with _as_databases(named) as paths, Histories(paths) as histories:
-            gathered = gather(histories.all, targets=targets, subject=subject)
+        with (
+            engines.opened(named, engine, master) as files,
+            Histories(files.paths, files.engine) as histories,
+        ):
+            gathered = gather(histories.all, targets=targets, subject=subject, cluster=files.cluster)
             if gathered.newest is None and kind == "service" and subject is None:
-                gathered, kind = gather(histories.all, targets=True), "target"
+                gathered, kind = gather(histories.all, targets=True, cluster=files.cluster), "target"
                 if gathered.newest is not None:
                     say("no verdict on any service is recorded: here is each target for itself (--targets)")
             _remark(gathered, kind, subject)
             yield _Open(histories=histories, gathered=gathered, kind=kind)
     except StoreError as error:
         raise Refusal(str(error), Status.CONFIGURATION) from None
-
-
-@contextmanager
-def _as_databases(named: list[Path]) -> Iterator[list[Path]]:
-    """The same, with a database that is thrown away in the place of each dataset."""
-    from tempfile import TemporaryDirectory
-
-    from probe.imports import UnreadableError
-    from probe.imports.datasets import write_verdicts
-
-    with TemporaryDirectory(prefix="probe-") as folder:
-        paths, wrong = [], []
-        for number, path in enumerate(named):
-            if not path.is_dir():
-                paths.append(path)
-                continue
-            paths.append(Path(folder) / str(number) / path.absolute().name)
-            paths[-1].parent.mkdir()
-            try:
-                write_verdicts(path, paths[-1])
-            except UnreadableError as error:
-                wrong.append(str(error))
-        if wrong:
-            raise Refusal("\n".join(wrong), Status.CONFIGURATION)
-        yield paths
 
 
 def _remark(gathered: Gathered, kind: str, subject: str | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probe.store.datasets import DATASET_TABLES, IN_PARTS
-from probe.store.schema import TABLES
+from probe.store.schema import TABLES, TIME_COLUMNS
 
 
 class Kind(StrEnum):
@@ -32,7 +32,6 @@ class Kind(StrEnum):
 
 _OBJECTS = frozenset({("run", "host"), ("run", "settings")})
 _LISTS = frozenset({"services", "roots", "methods", "controls", "observations", "roles"})
-_TIMES = frozenset({"started_at", "finished_at", "made_at"})
 _KINDS: Mapping[type, Kind] = {
     str: Kind.TEXT,
     int: Kind.INTEGER,
@@ -76,7 +75,7 @@ def _table(name: str) -> Table:
     for column, stored in table.columns.items():
         kind = _KINDS[stored]
         kind = Kind.OBJECT if (name, column) in _OBJECTS else Kind.LIST if column in _LISTS else kind
-        kind = Kind.TIME if column in _TIMES else kind
+        kind = Kind.TIME if column in TIME_COLUMNS else kind
         words = tuple(word.value for word in (table.words or {}).get(column, ()))
         plain = "body" if (name, column) == ("body", "compressed") else column
         columns.append(Column(name=plain, kind=kind, nullable=column in table.nullable, words=words))

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from probe.imports.files import UnreadableError
-from probe.imports.tables import FORMS, Form, rows
+from probe.imports.tables import FORMS, Form, Row, rows
 from probe.store import Merged, MergeError, Source, Store, StoreError, other_database, write_copy
 from probe.store.datasets import DATASET_TABLES
-from probe.store.merging import Tables
+from probe.store.engines import VERDICT_TABLES, Tables
+from probe.store.merging import Tables as Rows
 from probe.store.migrations import SCHEMA_VERSION
 from probe.targets import BundleError
 from probe.targets.bundle import verify_line
@@ -25,8 +27,6 @@ from probe.targets.bundle import verify_line
 PACKAGE, SUMS, SIGNATURE = "datapackage.json", "SHA256SUMS", "SHA256SUMS.sig"
 SIGNED = b"probe-dataset-1"
 """How the line of a signature begins."""
-_OF_VERDICTS = ("vantage", "run", "target", "measurement", "verdict", "reason", "service_verdict")
-"""The tables that verdicts are read from, in an order in which each comes after those it points at."""
 _LONGEST_LIST = 16 << 20
 _SUM = re.compile(r"([0-9a-f]{64})  ([^\n]+)\n")
 _SQLITE = b"SQLite format 3\x00"
@@ -41,6 +41,30 @@ class _About(msgspec.Struct, frozen=True):
 
 class _Package(msgspec.Struct, frozen=True):
     probe: _About
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A dataset each of whose files is what its list says."""
+
+    folder: Path
+    form: Form
+    names: frozenset[str]
+    """Of its files."""
+    source: Source
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """The rows of a table, as the database has them."""
+        return rows(self.form, self.folder, self.names, table)
+
+    def parquet(self) -> Tables | None:
+        """The files that hold the rows of each table; None where they are of another form."""
+        if self.form is not FORMS["parquet"]:
+            return None
+        return {
+            table: tuple(self.folder / name for name in sorted(self.names) if self.form.is_of(name, table))
+            for table in DATASET_TABLES
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,30 +102,29 @@ def merge_database(store: Store, path: Path) -> Brought:
 
 def merge_dataset(store: Store, folder: Path, key: str | None = None) -> Brought:
     """Everything in a dataset, which must be signed with `key` where one is given. Raises as `merge_database` does."""
-    form, names, source = _verified(folder, key)
-    return _merged(store, folder, source, lambda table: rows(form, folder, names, table))
+    dataset = checked(folder, key)
+    return _merged(store, folder, dataset.source, dataset.rows)
 
 
-def write_verdicts(folder: Path, path: Path) -> None:
+def write_verdicts(dataset: Checked, path: Path) -> None:
     """Makes a database of what a dataset says of verdicts, without what was observed, where no file is yet. Raises
     UnreadableError."""
-    form, names, _ = _verified(folder, None)
     try:
-        write_copy(path, ((table, rows(form, folder, names, table)) for table in _OF_VERDICTS))
+        write_copy(path, ((table, dataset.rows(table)) for table in VERDICT_TABLES))
     except StoreError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        raise UnreadableError(f"{folder}: its rows are no rows of a database: {reason}") from None
+        raise UnreadableError(f"{dataset.folder}: its rows are no rows of a database: {reason}") from None
 
 
-def _merged(store: Store, path: Path, source: Source, tables: Tables) -> Brought:
+def _merged(store: Store, path: Path, source: Source, tables: Rows) -> Brought:
     try:
         return Brought(source=source, merged=store.merge(source, tables))
     except MergeError as error:
         raise UnreadableError(f"{path}: {error}; nothing of it was imported") from None
 
 
-def _verified(folder: Path, key: str | None) -> tuple[Form, frozenset[str], Source]:
-    """The form and the files of a dataset, each of which is what SHA256SUMS says."""
+def checked(folder: Path, key: str | None = None) -> Checked:
+    """A dataset, signed with `key` where one is given. Raises UnreadableError."""
     sums = _content(folder / SUMS)
     signed_by = _signer(folder, sums, key)
     listed = _listed(folder, sums)
@@ -124,7 +147,7 @@ def _verified(folder: Path, key: str | None) -> tuple[Form, frozenset[str], Sour
     source = Source(
         name=folder.absolute().name, kind="dataset", sha256=hashlib.sha256(sums).hexdigest(), signed_by=signed_by
     )
-    return form, frozenset(listed), source
+    return Checked(folder=folder, form=form, names=frozenset(listed), source=source)
 
 
 def _signer(folder: Path, sums: bytes, key: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from probe.store.care import Pruned, Stats
 from probe.store.datasets import Dataset, other_database
+from probe.store.engines import Engine
 from probe.store.health import Unreached
 from probe.store.history import Histories, History, Unconcluded
 from probe.store.keeping import Trimmed
@@ -19,6 +20,7 @@ from probe.store.writer import Writer
 __all__ = [
     "QUESTIONS",
     "Dataset",
+    "Engine",
     "Filter",
     "Histories",
     "History",

@@ -46,6 +46,8 @@ def _stored_type(hint: Any) -> type:
     return str if issubclass(hint, StrEnum) else hint
 
 
+TIME_COLUMNS = frozenset({"started_at", "finished_at", "made_at"})
+"""Of a dataset's tables, the columns that hold a time."""
 DETAIL_COLUMNS: Mapping[str, type] = {
     name: _stored_type(hint) for detail in DETAILS.values() for name, hint in get_type_hints(detail).items()
 }

@@ -37,12 +37,13 @@ def test_a_verdict_on_a_service_in_one_row(tmp_path: Path) -> None:
 def test_its_evidence(tmp_path: Path) -> None:
     with Histories([record(tmp_path / "a.sqlite", "oB")]) as histories:
         rows = gather(histories.all).rows
-        told = [[(each.measurement_id, each.outcome, each.code) for each in histories.evidence(row)] for row in rows]
+        ask = histories.evidence(rows)
+        told = [[(each.measurement_id, each.outcome, each.code) for each in ask(row)] for row in rows]
         assert told[1] == [
             ("home-1-web", Outcome.OK, "tcp.connected"),
             ("home-1-long_link", Outcome.BLOCKED, "tcp.timeout"),
         ]
-        assert [each.measurement_id for each in rows[1].told_by(histories.evidence(rows[1]))] == ["home-1-long_link"]
+        assert [each.measurement_id for each in rows[1].told_by(ask(rows[1]))] == ["home-1-long_link"]
 
 
 def test_a_run_that_concluded_nothing_is_judged_by_the_same_rule(tmp_path: Path) -> None:

@@ -103,7 +103,8 @@ def test_timeline_shows_the_true_begin_and_end_and_nothing_else(rows: tuple[Judg
 def test_the_evidence_is_what_was_measured(histories: Histories, rows: tuple[Judged, ...], files: list[Path]) -> None:
     for block in timeline(rows):
         for edge in filter(None, (block.begin, block.end)):
+            ask = histories.evidence(edge.verdicts)
             for verdict in edge.verdicts:
-                told = [each.measurement_id for each in verdict.told_by(histories.evidence(verdict))]
+                told = [each.measurement_id for each in verdict.told_by(ask(verdict))]
                 assert told
                 assert all(each.startswith(f"{verdict.run_id}-") for each in told)

@@ -78,13 +78,16 @@ CALLED = ((OTHER, 3478), (PRIVATE, 3478), (OTHER, 53))
 SECURE = ((SITE, 443), (SITE_V6, 443))
 
 
+_IFA_F_NODAD = 0x02  # usable at once: otherwise the kernel makes sure first that nobody else has it
+
+
 def bring_up() -> None:
     with IPRoute() as route:
         index = route.link_lookup(ifname="lo")[0]
         route.link("set", index=index, state="up")
         for address in (SITE, OTHER, RESOLVER, PRIVATE, METADATA, *MIRRORS):
             route.addr("add", index=index, address=address, prefixlen=32)
-        route.addr("add", index=index, address=SITE_V6, prefixlen=128)
+        route.addr("add", index=index, address=SITE_V6, prefixlen=128, flags=_IFA_F_NODAD)
 
 
 class Names(asyncio.DatagramProtocol):

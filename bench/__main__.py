@@ -2,8 +2,8 @@
 
     python -m bench [--quick] [--names N] [--only PART ...] [--page FILE]
 
-Prints tables of ratios beside those that are asked for, and fails on no number. A full run of all parts, more than
-an hour for the sake of the million names, writes `docs/performance.md`.
+Prints tables of ratios beside those that are asked for, and fails on no number. A full run of all parts, half an hour
+or more for the sake of the million names, writes `docs/performance.md`; a run of some parts does so with `--page`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="short and only once: figures within a fifth, in minutes")
     parser.add_argument("--only", action="append", choices=list(PARTS), help="only this part; may be repeated")
     parser.add_argument("--names", type=int, help="so many in the very long list; a million, or 20,000 with --quick")
-    parser.add_argument("--page", type=Path, help="write what was found into this file")
+    parser.add_argument(
+        "--page", type=Path, help="write what was found into this page, in place of what it says of these parts"
+    )
     parser.add_argument("--contender", action="append", help="of part cpu only this one; may be repeated")
     return parser.parse_args(arguments)
 

@@ -1,4 +1,5 @@
-"""`docs/performance.md`: what the last full run of the benchmark has found, and nothing else."""
+"""`docs/performance.md`: what the benchmark has found, and nothing else. A run of some parts leaves the others as they
+are, each with the day on which it was measured."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.servers import Servers
@@ -17,7 +19,7 @@ Written by `make bench`, which measures all of it in one run, interleaved, again
 of its own. Figures of one run are of one machine and of what else it did; ratios hold better than figures do. No number
 fails the benchmark: beside each stands what is asked for.
 
-Measured on {machine}, {cores} cores, Linux {kernel}, Python {python}; pages by {web}, names by {names}.
+Last measured on {machine}, {cores} cores, Linux {kernel}, Python {python}; pages by {web}, names by {names}.
 """
 
 
@@ -32,7 +34,7 @@ class Section:
 
 
 def write(path: Path, sections: Sequence[Section], servers: Servers) -> None:
-    """Puts the page in the place of the last one."""
+    """Puts these sections in the places of those of the same titles, or after all others."""
     head = _HEAD.format(
         machine=_machine(),
         cores=len(os.sched_getaffinity(0)),
@@ -41,13 +43,22 @@ def write(path: Path, sections: Sequence[Section], servers: Servers) -> None:
         web=servers.web,
         names=servers.names,
     )
-    path.write_text("\n".join([head, *map(_markdown, sections)]))
+    kept = _sections(path.read_text()) if path.exists() else {}
+    kept |= {section.title: _markdown(section) for section in sections}
+    path.write_text("\n".join([head, *kept.values()]))
+
+
+def _sections(page: str) -> dict[str, str]:
+    """The sections of a page, by their titles."""
+    _, *sections = page.split("\n## ")
+    return {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in sections}
 
 
 def _markdown(section: Section) -> str:
     head, *rows = section.rows
     lines = [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
-    return f"## {section.title}\n{section.says}\n\n" + "\n".join(lines) + "\n"
+    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}."
+    return f"## {section.title}\n{section.says} {measured}\n\n" + "\n".join(lines) + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ class FormError(ValueError):
 
 def time_text(moment: datetime) -> str:
     """UTC, ISO 8601, with microseconds and `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_time(text: str) -> datetime:
@@ -168,7 +168,10 @@ _ESCAPED = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u206
 
 def dumps(row: object) -> str:
     """One line of JSON, in which control and direction characters are escaped."""
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(row).decode())
+    text = msgspec.json.encode(row).decode()
+    if text.isascii() and text.isprintable():
+        return text
+    return _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def explain_json(result: Result) -> dict[str, Any]:

@@ -81,6 +81,8 @@ async def beside(
 
     What `measuring` raises is raised as itself.
     """
+    if not controls:
+        return await measuring, ()
     inquiry = _Inquiry(target, asyncio.get_running_loop().create_future())
     asking = {asyncio.create_task(inquiry.ask(n, control)): n for n, control in enumerate(controls)}
     try:

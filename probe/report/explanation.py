@@ -41,7 +41,7 @@ EXPERIMENTS: dict[Experiment, str] = {
     Experiment.SPLIT_RECORDS: "the name sent in two TLS records",
     Experiment.TRANSFER: "the same page once more, for how fast it comes",
     Experiment.HOP_LIMIT: "in packets that go only so far",
-    Experiment.REPEAT: "the same once more, after a pause",
+    Experiment.REPEAT: "the same once more",
 }
 _LEAST_WIDTH = 10
 

@@ -121,12 +121,13 @@ def run_from_row(row: Row, vantage: Vantage) -> Run:
 
 def measurement_row(measurement: Measurement, target_id: int, vantage_id: int) -> dict[str, Any]:
     """The columns that a measurement of ours and one of a control have in common: all but `run_id`."""
+    started_at = time_text(measurement.started_at)
     return {
         "id": measurement.id,
-        "title": f"{measurement.target.name} {time_text(measurement.started_at)[:16].replace('T', ' ')}",
+        "title": f"{measurement.target.name} {started_at[:16].replace('T', ' ')}",
         "target_id": target_id,
         "vantage_id": vantage_id,
-        "started_at": time_text(measurement.started_at),
+        "started_at": started_at,
         "runtime": measurement.runtime,
         "lag": measurement.lag,
     }

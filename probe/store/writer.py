@@ -22,7 +22,7 @@ from probe.store.store import Store
 _BATCH = 100
 """Results a transaction: few enough that another process need not wait long for its turn."""
 
-_APART = 0.04
+_APART = 0.1
 """Seconds between the beginnings of two transactions: who comes alone does not wait."""
 
 _Item = tuple[Result, "asyncio.Future[None]"]

@@ -123,15 +123,15 @@ def _is_h2(stream: Stream) -> bool:
 async def _read_body(current: Operation, detail: HttpDetail, exchange: Exchange) -> None:
     """Reads at most MOST_BYTES; what has come is kept in the row even when the rest fails."""
     encodings = (value for name, value in detail.headers if name == "content-encoding")
-    raw = bytearray()
-    pieces = 0
+    pieces: list[bytes] = []
+    length = 0
     try:
-        while len(raw) <= MOST_BYTES and pieces < _MOST_PIECES and (piece := await exchange.more()):
-            raw += piece
-            pieces += 1
+        while length <= MOST_BYTES and len(pieces) < _MOST_PIECES and (piece := await exchange.more()):
+            pieces.append(piece)
+            length += len(piece)
     finally:
-        body, cut = decode(bytes(raw[:MOST_BYTES]), ", ".join(encodings))
-        seen = describe(detail, body, truncated=cut or len(raw) > MOST_BYTES or pieces == _MOST_PIECES)
+        body, cut = decode(b"".join(pieces)[:MOST_BYTES], ", ".join(encodings))
+        seen = describe(detail, body, truncated=cut or length > MOST_BYTES or len(pieces) == _MOST_PIECES)
         current.attempt.journal.bodies[seen.body_sha256 or ""] = body
         current.detail = seen
 

@@ -41,8 +41,14 @@ class _Judged:
 
     here: Measurement
     controls: tuple[Measurement, ...]
-    case: Case
     verdicts: dict[Host, Verdict] = field(default_factory=dict)
+    _case: Case | None = None
+
+    def case(self, host: Host, fingerprints: Fingerprints) -> Case:
+        """What they are made from. Where all verdicts came from elsewhere, nobody asks."""
+        case = Case.of(self.here, self.controls, host, fingerprints) if self._case is None else self._case.on(host)
+        self._case = case
+        return case
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +75,7 @@ class Settling:
 
     def calls_for_experiments(self, here: Measurement, controls: Sequence[Measurement]) -> bool:
         """Whether something may interfere, a dead name has an address, or what came was slow beyond measure."""
-        case = self._look(here, controls).case.on(self.ground.host)
+        case = self._look(here, controls).case(self.ground.host, self.fingerprints)
         return self.may_be_blocked(here, controls) or is_ghost(case) or is_slowed(case)
 
     def verdicts(self, here: Measurement, controls: tuple[Measurement, ...]) -> Mapping[Host, Verdict]:
@@ -177,12 +183,11 @@ class Settling:
         judged = self._look(here, controls)
         for host in self.ground.possible(here):
             if host not in judged.verdicts:
-                judged.verdicts[host] = conclude(judged.case.on(host))
+                judged.verdicts[host] = conclude(judged.case(host, self.fingerprints))
             yield judged.verdicts[host]
 
     def _look(self, here: Measurement, controls: Sequence[Measurement]) -> _Judged:
         judged = self._judged.get(here.id)
         if judged is None or judged.here is not here or judged.controls != tuple(controls):
-            case = Case.of(here, controls, self.ground.host, self.fingerprints)
-            judged = self._judged[here.id] = _Judged(here, tuple(controls), case)
+            judged = self._judged[here.id] = _Judged(here, tuple(controls))
         return judged

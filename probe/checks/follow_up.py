@@ -137,8 +137,8 @@ async def try_another_port(inquiry: Inquiry) -> None:
 
 async def isolate_the_name(inquiry: Inquiry) -> None:
     """The same address under a name that nobody blocks; where that is answered, the true name in two pieces, and last
-    once more in one: what failed by chance has passed by then. Where it is not, the name at an address
-    where it cannot matter, and the same once more.
+    once more in one: what failed by chance has passed by then. Where it is not, the name at an address where it cannot
+    matter, and the same once more.
 
     An address that is cut off for a while because of the name is waited for, unless neutral ground tells as much."""
     address = failing_address(inquiry.hop)
@@ -157,9 +157,8 @@ async def isolate_the_name(inquiry: Inquiry) -> None:
     await inquiry.visit(Change(experiment=Experiment.SPLIT_SEGMENTS, split=True), address)
     if inquiry.target.scheme is not Scheme.HTTP:
         await inquiry.visit(Change(experiment=Experiment.SPLIT_RECORDS, split=True, records=True), address)
-    await inquiry.visit(
-        Change(experiment=Experiment.REPEAT), address
-    )  # who sees it may cut off the address for a while
+    # Last, since whoever sees the name may cut off the address for a while.
+    await inquiry.visit(Change(experiment=Experiment.REPEAT), address)
 
 
 async def say_it_on_neutral_ground(inquiry: Inquiry, *, apart: bool) -> bool:

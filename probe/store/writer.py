@@ -94,7 +94,7 @@ class Writer:
             batch, self._gathered = self._gathered[:_BATCH], self._gathered[_BATCH:]
             self._is_writing, self._next = True, loop.time() + _APART
             self._queue.put(batch)
-        elif self._is_closing:
+        else:
             self._queue.put(None)
 
     def _is_due(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -38,7 +38,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path, page = tmp_path_factory.mktemp("large") / "probe.sqlite", os.urandom(200_000)
     with Store.open(path) as store:
         store.begin_run(a_run())
-        results = [a_result(f"m-{number:05}", controls=[]) for number in range(2400)]
+        results = [a_result(f"m-{number:05}", controls=[]) for number in range(1200)]
         store.add([replace(r, measurement=replace(r.measurement, bodies={BODY_SHA256: page})) for r in results])
     return path
 
@@ -54,9 +54,12 @@ def test_a_full_disk(db: Path, tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, Status.SIGTERM), (signal.SIGINT, Status.SIGINT)])
 def test_a_signal(db: Path, tmp_path: Path, number: signal.Signals, status: Status) -> None:
     words = ("export", "--format", "csv", "--output", str(tmp_path / "out"), "--db", str(db))
+    # What a shell begins in the background ignores SIGINT, and so would all that it begins.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([sys.executable, "-m", "probe", *words], stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 30
-    while not any(tmp_path.glob(".out-*/*.csv")):
+    while not any(tmp_path.glob(".out-*/observation.csv")):
         assert process.poll() is None, "it ended before it could be stopped"
         assert time.monotonic() < deadline
         time.sleep(0.005)

@@ -44,9 +44,8 @@ _V6 = re.compile(
 )
 _V6_REVERSED = re.compile(r"(?<![\w.])((?:[0-9a-fA-F]\.){32})ip6\.arpa")
 _PAIR = r"[0-9a-fA-F]{2}"
+_COLONS_OF_MAC, _COLONS_OF_V6, _DOTS_OF_V4 = 5, 2, 3
 _MAC = re.compile(rf"(?<![\w:-]){_PAIR}(?:(?:{_COLON}{_PAIR}){{5}}|(?:-{_PAIR}){{5}})(?![\w-]|{_COLON}{_PAIR})")
-_TELLING = re.compile(r"\d(?:\.|%(?:25)?2e)\d|(?::|%(?:25)?3a|-)(?:[0-9a-f]|:|%)", re.IGNORECASE)
-"""Without any of this there is no address in a text."""
 
 
 def tells_of_home(address: Address) -> bool:
@@ -151,19 +150,18 @@ class Redactor:
         """The text, and whether there are addresses left in it that a measurement may not have met."""
         for known in self._known:
             text = known.replaced(text)
-        if not _TELLING.search(text):
-            return text, False
-        text = self._addresses(text, None)
-        return text, self._addresses(text, frozenset()) != text
+        holds_more = False
+
+        def put(address: Address) -> str | None:
+            nonlocal holds_more
+            mark = self._mark(address, None)
+            holds_more |= mark is None and self._mark(address, frozenset()) is not None
+            return mark
+
+        return _each_address(text, put), holds_more
 
     def _addresses(self, text: str, met: frozenset[str] | None) -> str:
-        def put(found: re.Match[str], address: Address | None) -> str:
-            return found[0] if address is None else self._mark(address, met) or found[0]
-
-        text = _MAC.sub(HARDWARE, text)
-        text = _V6_REVERSED.sub(lambda found: put(found, _from_nibbles(found[1])), text)
-        text = _V6.sub(lambda found: put(found, parse(_plain(found[0]))), text)
-        return _V4.sub(lambda found: put(found, _from_octets(found)), text)
+        return _each_address(text, lambda address: self._mark(address, met))
 
     def _mark(self, address: Address, met: frozenset[str] | None) -> str | None:
         """What stands in the place of an address; None where it stays."""
@@ -181,6 +179,25 @@ class Redactor:
 
 def _as_told(own: Iterable[str], resolvers: Iterable[str], names: Iterable[str], signs: Iterable[str]) -> Redactor:
     return Redactor(own=own, resolvers=resolvers, names=names, signs=signs)
+
+
+def _each_address(text: str, mark: Callable[[Address], str | None]) -> str:
+    """The text with what `mark` gives in the place of an address, where it gives something, and without hardware
+    addresses. No pattern is looked for where its signs are too few for it."""
+
+    def put(found: re.Match[str], address: Address | None) -> str:
+        return (mark(address) if address is not None else None) or found[0]
+
+    colons, escapes = text.count(":"), "%" in text
+    if escapes or colons >= _COLONS_OF_MAC or text.count("-") >= _COLONS_OF_MAC:
+        text = _MAC.sub(HARDWARE, text)
+    if "ip6.arpa" in text:
+        text = _V6_REVERSED.sub(lambda found: put(found, _from_nibbles(found[1])), text)
+    if escapes or colons >= _COLONS_OF_V6:
+        text = _V6.sub(lambda found: put(found, parse(_plain(found[0]))), text)
+    if escapes or text.count(".") >= _DOTS_OF_V4:
+        text = _V4.sub(lambda found: put(found, _from_octets(found)), text)
+    return text
 
 
 def _wide(data: bytes) -> str | None:

@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv6Address
+from typing import NamedTuple
 
 from probe.address import Address
 
@@ -16,17 +17,24 @@ _STUN_COOKIE = bytes.fromhex("2112a442")
 """What STUN crosses an address with, to hide it from routers that would change it (RFC 8489 §14.2)."""
 
 
+class _Way(NamedTuple):
+    """One way to spell something."""
+
+    begins: str
+    """The characters with which it can begin."""
+    pattern: str
+
+
 def any_spelling(address: Address) -> str:
     """Everything that spells this address but base64: plain, padded, escaped, dashed, reversed, as a number, in
     hexadecimal, mapped into IPv6."""
-    ways = _v4_ways(address) if isinstance(address, IPv4Address) else _v6_ways(address)
-    return "|".join(f"(?:{way})" for way in ways)
+    return _any(_v4_ways(address) if isinstance(address, IPv4Address) else _v6_ways(address))
 
 
 def word_spelling(name: str) -> str:
     """A name as a whole word in any case, escaped or in hexadecimal."""
-    plain = rf"(?<![\w-]){_escaped(name)}(?![\w-])"
-    return "|".join((f"(?i:{plain})", *_hexadecimal(_cases(name))))
+    plain = rf"(?<![\w-])(?i:{_escaped(name)})(?![\w-])"
+    return _any((_Way(_first_of(name), plain), *_hexadecimal(_cases(name))))
 
 
 def in_base64(thing: Address | str) -> tuple[str, ...]:
@@ -59,33 +67,43 @@ def _v6_texts(address: IPv6Address) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for text in spelled for each in (text, text.upper())))
 
 
-def _v4_ways(address: IPv4Address) -> Iterator[str]:
+def _any(ways: Iterable[_Way]) -> str:
+    """Any of these. Where none can begin, none is tried: that is nearly everywhere."""
+    ways = tuple(ways)
+    begins = "".join(sorted({character for way in ways for character in way.begins}))
+    return rf"(?i:(?=[{re.escape(begins)}]))(?:{'|'.join(f'(?:{way.pattern})' for way in ways)})"
+
+
+def _v4_ways(address: IPv4Address) -> Iterator[_Way]:
     octets = str(address).split(".")
     dot = rf"\x00?(?:{_escaped('.')}|[-_]|\[\.\]|\(\.\))\x00?"
     for order in (octets, octets[::-1]):
         parts = [f"(?:0*{_escaped(octet)}|0+{int(octet):o}|0x0*{int(octet):x})" for octet in order]
-        yield rf"(?<!\d)(?i:{dot.join(parts)})(?!\d)"
-    yield rf"(?<![\d.])0*{int(address)}(?!\d)"
+        yield _Way(_first_of(order[0]) + "0", rf"(?<!\d)(?i:{dot.join(parts)})(?!\d)")
+    number = str(int(address))
+    yield _Way(number[0] + "0", rf"(?<![\d.])0*{number}(?!\d)")
     for packed in (address.packed, _crossed(address.packed)):
         pairs = [f"{byte:02x}" for byte in packed]
-        yield rf"(?<![0-9a-fA-F])(?:0[xX])?(?i:{'[:. -]?'.join(pairs)})(?![0-9a-fA-F])"
-        yield rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})"
+        plain = rf"(?<![0-9a-fA-F])(?:0[xX])?(?i:{'[:. -]?'.join(pairs)})(?![0-9a-fA-F])"
+        yield _Way(pairs[0][0] + "0", plain)
+        yield _Way("%", rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})")
     yield from _packed_base64(address.packed)
     yield from _hexadecimal(_v4_texts(address))
 
 
-def _v6_ways(address: IPv6Address) -> Iterator[str]:
+def _v6_ways(address: IPv6Address) -> Iterator[_Way]:
     spelled = list(dict.fromkeys((address.compressed, address.exploded, _unpadded(address))))
     for text in spelled:
         colon = rf"\x00?(?:{_escaped(':')}|[-_])\x00?"
         groups = [_escaped(group) if group else "" for group in text.split(":")]
-        yield rf"(?<![0-9a-fA-F:])(?i:{colon.join(groups)})(?![0-9a-fA-F:])"
+        begins = _first_of(text) + ("\x00-_" if text.startswith(":") else "")
+        yield _Way(begins, rf"(?<![0-9a-fA-F:])(?i:{colon.join(groups)})(?![0-9a-fA-F:])")
     nibbles = address.exploded.replace(":", "")
-    yield rf"(?i:{nibbles})"
-    yield rf"(?i:{'[:. -]'.join(nibbles[at : at + 2] for at in range(0, 32, 2))})"
-    yield rf"(?i:{re.escape('.'.join(nibbles[::-1]))})"
-    yield rf"(?i:{''.join(f'%(?:25)?{nibbles[at : at + 2]}' for at in range(0, 32, 2))})"
-    yield rf"(?<!\d){int(address)}(?!\d)"
+    yield _Way(nibbles[0], rf"(?i:{nibbles})")
+    yield _Way(nibbles[0], rf"(?i:{'[:. -]'.join(nibbles[at : at + 2] for at in range(0, 32, 2))})")
+    yield _Way(nibbles[-1], rf"(?i:{re.escape('.'.join(nibbles[::-1]))})")
+    yield _Way("%", rf"(?i:{''.join(f'%(?:25)?{nibbles[at : at + 2]}' for at in range(0, 32, 2))})")
+    yield _Way(str(int(address))[0], rf"(?<!\d){int(address)}(?!\d)")
     yield from _hexadecimal(_v6_texts(address))
 
 
@@ -107,10 +125,16 @@ def _escaped(text: str) -> str:
     )
 
 
-def _hexadecimal(texts: Iterable[str]) -> Iterator[str]:
+def _first_of(text: str) -> str:
+    """With what `_escaped` can begin."""
+    return f"{text[0]}%&\\"
+
+
+def _hexadecimal(texts: Iterable[str]) -> Iterator[_Way]:
     """The texts in hexadecimal, wherever they stand in what was encoded."""
     for text in dict.fromkeys(texts):
-        yield rf"(?i:{'[: %-]?'.join(f'{byte:02x}' for byte in text.encode())})"
+        pairs = [f"{byte:02x}" for byte in text.encode()]
+        yield _Way(pairs[0][0], rf"(?i:{'[: %-]?'.join(pairs)})")
 
 
 def _base64_of(data: bytes) -> Iterator[str]:
@@ -122,8 +146,8 @@ def _base64_of(data: bytes) -> Iterator[str]:
             yield base64.b64encode(bytes(before) + data, alphabet).decode()[drop:whole]
 
 
-def _packed_base64(packed: bytes) -> Iterator[str]:
+def _packed_base64(packed: bytes) -> Iterator[_Way]:
     """Four bytes are found only where they are all that was encoded: inside more they could be anything."""
     core = base64.b64encode(packed).decode().rstrip("=")
     for each in dict.fromkeys((core, core.translate(str.maketrans("+/", "-_")))):
-        yield rf"(?<![A-Za-z0-9+/_=-]){re.escape(each)}(?:==|(?![A-Za-z0-9+/_=-]))"
+        yield _Way(each[0], rf"(?<![A-Za-z0-9+/_=-]){re.escape(each)}(?:==|(?![A-Za-z0-9+/_=-]))")

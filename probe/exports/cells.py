@@ -8,7 +8,8 @@ meet, and no cookie: that is found out measurement by measurement.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,8 @@ from probe.redaction import COOKIE, OWN, SECRET_HEADERS, Redactor
 
 Columns = dict[str, list[Any]]
 """The values of each column, row by row, as the database has them: JSON in texts."""
+Header = tuple[str, str]
+"""Name and value."""
 
 _NO_TEXT = frozenset(
     {"body_sha256", "certificates", "id", "public_key_sha256", "root_sha256", "roots", "rules_version"}
@@ -37,29 +40,45 @@ _CLIENT_HEADERS = frozenset(
     }
 )  # fmt: skip
 """Headers that say to whom a server speaks."""
+_HEADERS = msgspec.json.Decoder(list[Header])
 _STUN_HEADER = 40  # hexadecimal digits; what follows holds the address of who asked
 _SHORTEST_COOKIE = 6
 _REMEMBERED = 20_000
 """Texts of one column."""
 _LONGEST = 2048
 """Characters of a text that is remembered."""
-_NONE = (None, False)
+_NO_JSON = 2  # characters: there is nothing in `[]`
 _NOTHING = frozenset((None, "", "[]", "{}"))
 
 
 class _Memo(dict[Any, Any]):
-    """What a text becomes, and whether that depends on its measurement; each is found out once."""
+    """What a value becomes that is a text, or a name with a text; each is found out once."""
 
     def __init__(self, clean: Callable[[Any], tuple[Any, bool]]) -> None:
+        """`clean` also tells whether what it gives depends on the measurement."""
         super().__init__()
         self._clean = clean
+        self._full = False
+        self.depending: set[Any] = set()
+        """Those of the last values of which that is so, and maybe others."""
 
-    def __missing__(self, value: Any) -> tuple[Any, bool]:
-        found = self._clean(value)
-        if isinstance(value, str) and len(value) <= _LONGEST:
-            if len(self) >= _REMEMBERED:
-                self.clear()
+    def of(self, values: Sequence[Any]) -> list[Any]:
+        """What each of them becomes; None stays."""
+        if self._full or not self:
+            self.clear()
+            self.depending.clear()
+            self[None] = None
+            self._full = False
+        return list(map(self.__getitem__, values))
+
+    def __missing__(self, value: Any) -> Any:
+        found, depends = self._clean(value)
+        is_short = _length(value) <= _LONGEST
+        if is_short:
             self[value] = found
+        if depends:
+            self.depending.add(value)
+        self._full |= len(self) >= _REMEMBERED or (depends and not is_short)
         return found
 
 
@@ -73,12 +92,12 @@ class Cells:
             for name, table in SHAPES.items()
             for column, kind in texts_of(table)
         }
+        self._headers = _Memo(self._header)
 
     def clean(self, table: Table, columns: Columns) -> None:
         """Of any table but one of observations."""
         for column, _ in texts_of(table):
-            memo = self._memos[table.name, column]
-            columns[column] = [value if value is None else memo[value][0] for value in columns[column]]
+            columns[column] = self._memos[table.name, column].of(columns[column])
 
     def clean_observations(self, table: Table, columns: Columns) -> None:
         """Of a table of observations: all rows of each measurement in it, one after the other."""
@@ -89,8 +108,7 @@ class Cells:
             if column in _BY_A_SERVER:
                 columns[column] = self._by_a_server(table, column, columns[column], groups, repeated)
             elif column != "headers":
-                memo = self._memos[table.name, column]
-                columns[column] = [value if value is None else memo[value][0] for value in columns[column]]
+                columns[column] = self._memos[table.name, column].of(columns[column])
         columns["first_bytes"] = [
             self._first_bytes(said, protocol, groups, row) if said else said
             for row, (said, protocol) in enumerate(zip(columns["first_bytes"], columns["protocol"], strict=True))
@@ -126,45 +144,53 @@ class Cells:
         return _packed(clean), met is not None and self.any(read, met) != clean
 
     def _by_a_server(
-        self, table: Table, column: str, values: Sequence[Any], groups: _Groups, cookies: Mapping[int, Sequence[str]]
+        self, table: Table, column: str, values: Sequence[Any], groups: _Groups, cookies: Mapping[int, _Cookies]
     ) -> list[Any]:
         memo, is_text = self._memos[table.name, column], dict(texts_of(table))[column] is Kind.TEXT
-        found = [_NONE if value is None else memo[value] for value in values]
-        clean = [each for each, _ in found]
-        for row in [row for row, (_, depends) in enumerate(found) if depends]:
+        clean = memo.of(values)
+        for row in _depending(memo, values):
             value, met = values[row], groups.met(groups.of(row))
             clean[row] = self.any(value, met) if is_text else _packed(self.any(msgspec.json.decode(value), met))
         take_out = _without if is_text else _without_in_json
         for row, own in cookies.items():
             if clean[row] is not None:
-                clean[row] = take_out(clean[row], own)
+                clean[row] = take_out(clean[row], own.values)
         return clean
 
-    def _clean_headers(self, columns: Columns, groups: _Groups) -> dict[int, tuple[str, ...]]:
+    def _clean_headers(self, columns: Columns, groups: _Groups) -> dict[int, _Cookies]:
         """Gives the cookies of each measurement that has any."""
-        read = {row: msgspec.json.decode(text) for row, text in enumerate(columns["headers"]) if text not in _NOTHING}
-        secret: dict[int, list[Any]] = {}
-        for row, headers in read.items():
-            if any(name in SECRET_HEADERS for name, _ in headers):
-                secret.setdefault(groups.of(row), []).append(headers)
-        cookies = {group: _cookies(each) for group, each in secret.items()}
         clean = list(columns["headers"])
-        for row, headers in read.items():
-            told = [[name, self._header(name, text, groups, row)] for name, text in headers]
-            clean[row] = dumps(told)
-            own = cookies.get(groups.of(row), ()) if cookies else ()
-            if _holds(clean[row], own):
-                clean[row] = dumps([[name, _without(text, own)] for name, text in told])
+        read = {row: _HEADERS.decode(text) for row, text in enumerate(clean) if text and len(text) > _NO_JSON}
+        told = {row: self._told(headers, groups, row) for row, headers in read.items()}
+        secret: dict[int, list[Header]] = {}
+        for row, headers in told.items():
+            if any(text == COOKIE for _, text in headers):
+                secret.setdefault(groups.of(row), []).extend(read[row])
+        cookies = {group: own for group, headers in secret.items() if (own := _Cookies.of(headers)).values}
+        for row, headers in told.items():
+            clean[row] = dumps(headers)
+            its = cookies.get(groups.of(row)) if cookies else None
+            if its is not None and its.may_be_in((clean[row],)):
+                clean[row] = dumps([(name, _without(text, its.values)) for name, text in headers])
         columns["headers"] = clean
-        return {group: own for group, own in cookies.items() if own}
+        return cookies
 
-    def _header(self, name: str, text: str, groups: _Groups, row: int) -> str:
+    def _told(self, headers: Sequence[Header], groups: _Groups, row: int) -> list[Header]:
+        """The headers of one response."""
+        told = self._headers.of(headers)
+        for at in _depending(self._headers, headers):
+            name, text = headers[at]
+            told[at] = (name, self._redactor.text(text, groups.met(groups.of(row))))
+        return told
+
+    def _header(self, header: Header) -> tuple[Header, bool]:
+        name, text = header
         if name in SECRET_HEADERS:
-            return COOKIE
+            return (name, COOKIE), False
         if name in _CLIENT_HEADERS:
-            return OWN
+            return (name, OWN), False
         clean, holds_more = self._redactor.looked_at(text)
-        return self._redactor.text(text, groups.met(groups.of(row))) if holds_more else clean
+        return (name, clean), holds_more
 
     def _first_bytes(self, said: Any, protocol: Any, groups: _Groups, row: int) -> str:
         text = str(said)
@@ -177,6 +203,32 @@ class Cells:
         met = groups.met(groups.of(row))
         clean = self._redactor.text(self._redactor.text(spoken.decode("latin-1"), met)).encode("latin-1")
         return self._redactor.text(clean.hex())
+
+
+@dataclass(frozen=True, slots=True)
+class _Cookies:
+    """The values of cookies, as far as they are long enough to be told from other text: the longest first."""
+
+    values: tuple[str, ...]
+    spelled: tuple[str, ...]
+    """The same as they are, and as they stand inside JSON."""
+
+    @classmethod
+    def of(cls, headers: Iterable[Header]) -> _Cookies:
+        """Those that were set by these headers."""
+        found: dict[str, None] = {}
+        for name, text in headers:
+            if name in SECRET_HEADERS:
+                pair = text.partition(";")[0]
+                value = pair.partition("=")[2].strip('" ') or pair
+                if len(value) >= _SHORTEST_COOKIE and value != COOKIE:
+                    found[value] = None
+        values = tuple(sorted(found, key=len, reverse=True))
+        return cls(values, tuple(dict.fromkeys((*values, *(dumps(value)[1:-1] for value in values)))))
+
+    def may_be_in(self, texts: Iterable[str]) -> bool:
+        """Whether one of them stands in one of these texts, as it is or inside JSON."""
+        return any(value in text for text in texts for value in self.spelled)
 
 
 class _Groups:
@@ -195,11 +247,11 @@ class _Groups:
         ends = (*self._starts[group + 1 : group + 2], len(self._columns["measurement_id"]))
         return range(self._starts[group], ends[0])
 
-    def tell(self, group: int, cookies: Sequence[str]) -> bool:
+    def tell(self, group: int, cookies: _Cookies) -> bool:
         """Whether what a server wrote in it may name these."""
         rows = self.rows(group)
-        columns = (self._columns[name][rows.start : rows.stop] for name in _BY_A_SERVER)
-        return _holds("\n".join([str(text) for column in columns for text in column if text is not None]), cookies)
+        columns = [self._columns[name][rows.start : rows.stop] for name in _BY_A_SERVER]
+        return cookies.may_be_in([str(text) for column in columns for text in column if text is not None])
 
     def met(self, group: int) -> frozenset[str]:
         """The addresses that its operations went to, or were given by a resolver."""
@@ -217,6 +269,20 @@ class _Groups:
                 yield from (answer["value"] for answer in msgspec.json.decode(answers[row]))
 
 
+def _length(value: Any) -> int:
+    """Characters of a text, or of a name and a text; of anything else, more than are remembered."""
+    if isinstance(value, str):
+        return len(value)
+    return sum(map(_length, value)) if isinstance(value, tuple) else _LONGEST + 1
+
+
+def _depending(memo: _Memo, values: Sequence[Any]) -> list[int]:
+    """At which places of these values, of which it has told, what they become depends on the measurement."""
+    if memo.depending.isdisjoint(values):
+        return []
+    return [at for at, value in enumerate(values) if value in memo.depending]
+
+
 @cache
 def texts_of(table: Table) -> tuple[tuple[str, Kind], ...]:
     """The columns of a table in which there may be anything."""
@@ -231,23 +297,6 @@ def texts_of(table: Table) -> tuple[tuple[str, Kind], ...]:
 
 def _packed(value: Any) -> str:
     return dumps(value) if value else str(value)
-
-
-def _cookies(all_headers: Sequence[Any]) -> tuple[str, ...]:
-    """The values of the cookies that were set, as far as they are long enough to be told from other text."""
-    found: dict[str, None] = {}
-    for name, text in (header for headers in all_headers for header in headers):
-        if name in SECRET_HEADERS:
-            pair = text.partition(";")[0]
-            value = pair.partition("=")[2].strip('" ') or pair
-            if len(value) >= _SHORTEST_COOKIE and value != COOKIE:
-                found[value] = None
-    return tuple(sorted(found, key=len, reverse=True))
-
-
-def _holds(text: str, cookies: Sequence[str]) -> bool:
-    """Whether one of them may be in a text, as it is or inside JSON."""
-    return any(cookie in text or dumps(cookie)[1:-1] in text for cookie in cookies)
 
 
 def _without_in_json(text: Any, cookies: Sequence[str]) -> str:

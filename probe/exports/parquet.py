@@ -143,6 +143,8 @@ def _type(column: Column, *, stored: bool = False) -> Any:
 def _array(values: list[Any], column: Column) -> Any:
     import pyarrow
 
+    if values[0] is None and values.count(None) == len(values):
+        return pyarrow.nulls(len(values), type=_type(column))
     if column.kind is Kind.BOOLEAN:
         return pyarrow.array([None if value is None else bool(value) for value in values], type=_type(column))
     if column.kind is Kind.TIME:

@@ -8,10 +8,12 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pandas
 import pytest
 from frictionless import Package, system
 from pyarrow import dataset as arrow
@@ -93,10 +95,28 @@ def _csv(path: Path, table: str) -> list[dict[str, Any]]:
     ]
 
 
-def _parquet(path: Path, table: str) -> list[dict[str, Any]]:
+def _with_arrow(path: Path, parted: bool) -> list[dict[str, Any]]:
+    return list(arrow.dataset(path, partitioning="hive" if parted else None).to_table().to_pylist())
+
+
+def _with_duckdb(path: Path, parted: bool) -> list[dict[str, Any]]:
+    files = f"read_parquet('{path}/**/*.parquet', hive_partitioning = {str(parted).lower()})"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return list(connection.sql(f"SELECT * FROM {files}").to_arrow_table().to_pylist())
+
+
+def _with_pandas(path: Path, parted: bool) -> list[dict[str, Any]]:
+    frame = pandas.read_parquet(path, dtype_backend="pyarrow")
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+
+
+Reader = Callable[[Path, bool], list[dict[str, Any]]]
+
+
+def _parquet(reader: Reader, path: Path, table: str) -> list[dict[str, Any]]:
     kinds = {column.name: column.kind for column in SHAPES[table].columns}
-    found = arrow.dataset(path, partitioning="hive" if SHAPES[table].in_parts else None)
-    rows = found.to_table().to_pylist()
+    rows = reader(path, SHAPES[table].in_parts)
     if SHAPES[table].in_parts:
         assert {row["country"] for row in rows} <= {"RU", "DE", "ZZ"}
         assert all(str(row["day"]) >= "2026-11-23" for row in rows)
@@ -116,7 +136,12 @@ def test_the_rows_are_those_of_the_database(db: Path, datasets: Path, table: str
     assert _sorted(table, _csv(datasets / "csv" / f"{table}.csv", table)) == wanted
     lines = (datasets / "jsonl" / f"{table}.jsonl").read_text("utf-8").splitlines()
     assert _sorted(table, [json.loads(line) for line in lines]) == wanted
-    assert _sorted(table, _parquet(datasets / "parquet" / table, table)) == wanted
+
+
+@pytest.mark.parametrize("reader", [_with_arrow, _with_duckdb, _with_pandas])
+@pytest.mark.parametrize("table", sorted(set(SHAPES) - {"body", "certificate"}))
+def test_parquet_is_opened_with_what_its_readers_have(db: Path, datasets: Path, table: str, reader: Reader) -> None:
+    assert _sorted(table, _parquet(reader, datasets / "parquet" / table, table)) == _sorted(table, _stored(db, table))
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "'quoted'", "''"])

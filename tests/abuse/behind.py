@@ -26,6 +26,7 @@ import trustme
 from tests.abuse.clients import ask, request
 from tests.abuse.world import ROOT, memory, serve_sites, start_control
 from tests.control.world import PRIVATE, bring_up
+from tests.lab.netns import die_with_parent
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 _HTTPS = 8443
@@ -55,7 +56,10 @@ def start_nginx(folder: Path, port: int) -> subprocess.Popen[bytes]:
     (folder / "nginx.conf").write_text(configuration(folder, port))
     with (folder / "nginx.log").open("wb") as log:
         process = subprocess.Popen(
-            [NGINX, "-c", str(folder / "nginx.conf"), "-e", str(folder / "nginx.log")], stdout=log, stderr=log
+            [NGINX, "-c", str(folder / "nginx.conf"), "-e", str(folder / "nginx.log")],
+            stdout=log,
+            stderr=log,
+            preexec_fn=die_with_parent,
         )
     for _ in range(200):
         with suppress(OSError), socket.create_connection(("127.0.0.1", _HTTPS), timeout=1):
@@ -127,6 +131,7 @@ async def visit(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
+    die_with_parent()
     folder = Path(sys.argv[1])
     bring_up()
     authority = trustme.CA()

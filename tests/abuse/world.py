@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.abuse.clients import CLIENTS, Place, Told
 from tests.control.world import CALLED, METADATA, PLAIN, PRIVATE, RESOLVER, SITE, Calls, Names, answer, bring_up
+from tests.lab.netns import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 _ENOUGH = (("flood", 200), ("giant", 40), ("forbidden", 3), ("honest", 3))
@@ -48,6 +49,7 @@ async def _serve_sites(folder: Path) -> None:
 
 
 def serve_sites(folder: Path) -> None:
+    die_with_parent()
     asyncio.run(_serve_sites(folder))
 
 
@@ -64,6 +66,7 @@ def start_control(folder: Path, *words: str) -> tuple[subprocess.Popen[bytes], P
             env=env,
             stdout=log,
             stderr=log,
+            preexec_fn=die_with_parent,
         )
     while (found := LISTENING.search((folder / "control.log").read_text())) is None:
         assert process.poll() is None, (folder / "control.log").read_text()
@@ -139,6 +142,7 @@ def descriptors_afterwards(process: subprocess.Popen[bytes], idle: int) -> int:
 
 
 def main() -> None:
+    die_with_parent()
     folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     bring_up()

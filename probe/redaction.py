@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from probe.address import Address, embedded_v4, parse, special_use
-from probe.spelling import any_spelling, base64_spelling, in_base64, word_spelling
+from probe.spelling import Spelling, any_spelling, base64_spelling, in_base64, word_spelling
 
 OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE = "[own]", "[private]", "[address]", "[cookie]", "[host]", "[mac]"
 _MARKS = frozenset(mark.strip("[]") for mark in (OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE))
@@ -59,7 +59,7 @@ class _Known:
     """Something of the volunteer's own, ready to be looked for."""
 
     mark: str
-    spelled: re.Pattern[str]
+    spelled: Spelling
     cores: tuple[str, ...]
     encoded: re.Pattern[str]
 
@@ -67,12 +67,13 @@ class _Known:
     def of(cls, thing: Address | str, mark: str) -> _Known:
         cores = in_base64(thing)
         spelled = word_spelling(thing) if isinstance(thing, str) else any_spelling(thing)
-        return cls(mark, re.compile(spelled), cores, re.compile(base64_spelling(cores)))
+        return cls(mark, spelled, cores, re.compile(base64_spelling(cores)))
 
     def replaced(self, text: str) -> str:
-        text = self.spelled.sub(self.mark, text)
-        if any(core in text for core in self.cores):
-            text = self.encoded.sub(self.mark, text)
+        text = self.spelled.replaced(self.mark, text)
+        for core in self.cores:
+            if core in text:
+                return self.encoded.sub(self.mark, text)
         return text
 
 

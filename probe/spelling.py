@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
@@ -20,21 +21,52 @@ _STUN_COOKIE = bytes.fromhex("2112a442")
 class _Way(NamedTuple):
     """One way to spell something."""
 
-    begins: str
-    """The characters with which it can begin."""
     pattern: str
+    needs: Iterable[Sequence[str]]
+    """In lower case: of each such spelling in which no character is escaped, one of these is part, whole, in pieces
+    that stand anywhere in it; the rarest piece first."""
 
 
-def any_spelling(address: Address) -> str:
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """Ways to spell something."""
+
+    pattern: re.Pattern[str]
+    needs: tuple[tuple[str, ...], ...]
+    """Where no character of a text is escaped, and of none of these all pieces are in it, no spelling is."""
+
+    @classmethod
+    def of(cls, ways: Iterable[_Way]) -> Spelling:
+        ways = tuple(ways)
+        pattern = re.compile("|".join(f"(?:{way.pattern})" for way in ways))
+        return cls(pattern, tuple(dict.fromkeys(tuple(pieces) for way in ways for pieces in way.needs)))
+
+    def replaced(self, mark: str, text: str) -> str:
+        """The text with a mark in the place of each spelling."""
+        return self.pattern.sub(mark, text) if self.may_be_in(text) else text
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether it is worth the while to look for them: the pattern is slow, and most texts hold none."""
+        if not text.isascii() or _ESCAPES.search(text):
+            return True
+        lowered = text.lower()
+        return any(pieces[0] in lowered and all(piece in lowered for piece in pieces) for pieces in self.needs)
+
+
+_ESCAPES = re.compile(r"[%&\\\x00]")
+"""Without any of these, every character of a text stands for itself."""
+
+
+def any_spelling(address: Address) -> Spelling:
     """Everything that spells this address but base64: plain, padded, escaped, dashed, reversed, as a number, in
     hexadecimal, mapped into IPv6."""
-    return _any(_v4_ways(address) if isinstance(address, IPv4Address) else _v6_ways(address))
+    return Spelling.of(_v4_ways(address) if isinstance(address, IPv4Address) else _v6_ways(address))
 
 
-def word_spelling(name: str) -> str:
+def word_spelling(name: str) -> Spelling:
     """A name as a whole word in any case, escaped or in hexadecimal."""
     plain = rf"(?<![\w-])(?i:{_escaped(name)})(?![\w-])"
-    return _any((_Way(_first_of(name), plain), *_hexadecimal(_cases(name))))
+    return Spelling.of((_Way(plain, [(name.lower(),)]), *_hexadecimal(_cases(name))))
 
 
 def in_base64(thing: Address | str) -> tuple[str, ...]:
@@ -67,26 +99,21 @@ def _v6_texts(address: IPv6Address) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for text in spelled for each in (text, text.upper())))
 
 
-def _any(ways: Iterable[_Way]) -> str:
-    """Any of these. Where none can begin, none is tried: that is nearly everywhere."""
-    ways = tuple(ways)
-    begins = "".join(sorted({character for way in ways for character in way.begins}))
-    return rf"(?i:(?=[{re.escape(begins)}]))(?:{'|'.join(f'(?:{way.pattern})' for way in ways)})"
-
-
 def _v4_ways(address: IPv4Address) -> Iterator[_Way]:
     octets = str(address).split(".")
     dot = rf"\x00?(?:{_escaped('.')}|[-_]|\[\.\]|\(\.\))\x00?"
+    dotted = []
     for order in (octets, octets[::-1]):
         parts = [f"(?:0*{_escaped(octet)}|0+{int(octet):o}|0x0*{int(octet):x})" for octet in order]
-        yield _Way(_first_of(order[0]) + "0", rf"(?<!\d)(?i:{dot.join(parts)})(?!\d)")
-    number = str(int(address))
-    yield _Way(number[0] + "0", rf"(?<![\d.])0*{number}(?!\d)")
+        dotted.append(rf"(?<!\d)(?i:{dot.join(parts)})(?!\d)")
+    longest = max(octets, key=len)
+    yield _Way("|".join(dotted), [(longest,), (f"0{int(longest):o}",), ("0x",)])
+    yield _Way(rf"(?<![\d.])0*{int(address)}(?!\d)", [(str(int(address)),)])
     for packed in (address.packed, _crossed(address.packed)):
         pairs = [f"{byte:02x}" for byte in packed]
         plain = rf"(?<![0-9a-fA-F])(?:0[xX])?(?i:{'[:. -]?'.join(pairs)})(?![0-9a-fA-F])"
-        yield _Way(pairs[0][0] + "0", plain)
-        yield _Way("%", rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})")
+        yield _Way(plain, [pairs])
+        yield _Way(rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})", [("%",)])
     yield from _packed_base64(address.packed)
     yield from _hexadecimal(_v4_texts(address))
 
@@ -96,14 +123,16 @@ def _v6_ways(address: IPv6Address) -> Iterator[_Way]:
     for text in spelled:
         colon = rf"\x00?(?:{_escaped(':')}|[-_])\x00?"
         groups = [_escaped(group) if group else "" for group in text.split(":")]
-        begins = _first_of(text) + ("\x00-_" if text.startswith(":") else "")
-        yield _Way(begins, rf"(?<![0-9a-fA-F:])(?i:{colon.join(groups)})(?![0-9a-fA-F:])")
+        needs = sorted({group for group in text.split(":") if group}, key=len, reverse=True)
+        yield _Way(rf"(?<![0-9a-fA-F:])(?i:{colon.join(groups)})(?![0-9a-fA-F:])", [needs or ("",)])
     nibbles = address.exploded.replace(":", "")
-    yield _Way(nibbles[0], rf"(?i:{nibbles})")
-    yield _Way(nibbles[0], rf"(?i:{'[:. -]'.join(nibbles[at : at + 2] for at in range(0, 32, 2))})")
-    yield _Way(nibbles[-1], rf"(?i:{re.escape('.'.join(nibbles[::-1]))})")
-    yield _Way("%", rf"(?i:{''.join(f'%(?:25)?{nibbles[at : at + 2]}' for at in range(0, 32, 2))})")
-    yield _Way(str(int(address))[0], rf"(?<!\d){int(address)}(?!\d)")
+    pairs = [nibbles[at : at + 2] for at in range(0, 32, 2)]
+    yield _Way(rf"(?i:{nibbles})", [(nibbles,)])
+    yield _Way(rf"(?i:{'[:. -]'.join(pairs)})", [list(dict.fromkeys(pairs))])
+    backwards = ".".join(nibbles[::-1])
+    yield _Way(rf"(?i:{re.escape(backwards)})", [(backwards,)])
+    yield _Way(rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})", [("%",)])
+    yield _Way(rf"(?<!\d){int(address)}(?!\d)", [(str(int(address)),)])
     yield from _hexadecimal(_v6_texts(address))
 
 
@@ -125,16 +154,11 @@ def _escaped(text: str) -> str:
     )
 
 
-def _first_of(text: str) -> str:
-    """With what `_escaped` can begin."""
-    return f"{text[0]}%&\\"
-
-
 def _hexadecimal(texts: Iterable[str]) -> Iterator[_Way]:
     """The texts in hexadecimal, wherever they stand in what was encoded."""
     for text in dict.fromkeys(texts):
         pairs = [f"{byte:02x}" for byte in text.encode()]
-        yield _Way(pairs[0][0], rf"(?i:{'[: %-]?'.join(pairs)})")
+        yield _Way(rf"(?i:{'[: %-]?'.join(pairs)})", [list(dict.fromkeys(pairs))])
 
 
 def _base64_of(data: bytes) -> Iterator[str]:
@@ -150,4 +174,4 @@ def _packed_base64(packed: bytes) -> Iterator[_Way]:
     """Four bytes are found only where they are all that was encoded: inside more they could be anything."""
     core = base64.b64encode(packed).decode().rstrip("=")
     for each in dict.fromkeys((core, core.translate(str.maketrans("+/", "-_")))):
-        yield _Way(each[0], rf"(?<![A-Za-z0-9+/_=-]){re.escape(each)}(?:==|(?![A-Za-z0-9+/_=-]))")
+        yield _Way(rf"(?<![A-Za-z0-9+/_=-]){re.escape(each)}(?:==|(?![A-Za-z0-9+/_=-]))", [(each.lower(),)])

@@ -45,6 +45,7 @@ _V6 = re.compile(
 _V6_REVERSED = re.compile(r"(?<![\w.])((?:[0-9a-fA-F]\.){32})ip6\.arpa")
 _PAIR = r"[0-9a-fA-F]{2}"
 _COLONS_OF_MAC, _COLONS_OF_V6, _DOTS_OF_V4 = 5, 2, 3
+_COLONS_OF_WHOLE_V6 = 6  # of one that ends like an IPv4 address
 _MAC = re.compile(rf"(?<![\w:-]){_PAIR}(?:(?:{_COLON}{_PAIR}){{5}}|(?:-{_PAIR}){{5}})(?![\w-]|{_COLON}{_PAIR})")
 
 
@@ -195,7 +196,7 @@ def _each_address(text: str, mark: Callable[[Address], str | None]) -> str:
     if "ip6.arpa" in text:
         text = _V6_REVERSED.sub(lambda found: put(found, _from_nibbles(found[1])), text)
     if escapes or colons >= _COLONS_OF_V6:
-        text = _V6.sub(lambda found: put(found, parse(_plain(found[0]))), text)
+        text = _V6.sub(lambda found: put(found, _from_groups(found[0])), text)
     if escapes or text.count(".") >= _DOTS_OF_V4:
         text = _V4.sub(lambda found: put(found, _from_octets(found)), text)
     return text
@@ -234,6 +235,11 @@ def _plain(text: str) -> str:
     """An address in text without percent-encoding and without a zone."""
     decoded = re.sub(r"%(?:25)?2[eE]", ".", re.sub(r"%(?:25)?3[aA]", ":", text))
     return decoded.partition("%")[0]
+
+
+def _from_groups(text: str) -> Address | None:
+    plain = _plain(text)
+    return parse(plain) if "::" in plain or plain.count(":") >= _COLONS_OF_WHOLE_V6 else None
 
 
 def _from_octets(found: re.Match[str]) -> Address | None:

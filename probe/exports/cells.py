@@ -278,7 +278,7 @@ def _length(value: Any) -> int:
 
 def _depending(memo: _Memo, values: Sequence[Any]) -> list[int]:
     """At which places of these values, of which it has told, what they become depends on the measurement."""
-    if memo.depending.isdisjoint(values):
+    if not memo.depending or memo.depending.isdisjoint(values):
         return []
     return [at for at, value in enumerate(values) if value in memo.depending]
 

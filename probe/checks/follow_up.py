@@ -22,6 +22,7 @@ from probe.checks.inquiry import (
     inquire,
     target_of,
 )
+from probe.checks.together import together
 from probe.classify import Hop, Layer, is_ghost, is_slowed
 from probe.model import Experiment, Host, Measurement, Scheme
 from probe.steps import dns
@@ -136,8 +137,8 @@ async def try_another_port(inquiry: Inquiry) -> None:
 
 
 async def isolate_the_name(inquiry: Inquiry) -> None:
-    """The same address under a name that nobody blocks; where that is answered, the true name in two pieces, and last
-    once more in one: what failed by chance has passed by then. Where it is not, the name at an address where it cannot
+    """The same address under a name that nobody blocks; where that is answered, the true name in two pieces, and once
+    more in one: what failed by chance has passed by then. Where it is not, the name at an address where it cannot
     matter, and the same once more.
 
     An address that is cut off for a while because of the name is waited for, unless neutral ground tells as much."""
@@ -154,11 +155,15 @@ async def isolate_the_name(inquiry: Inquiry) -> None:
             await say_it_on_neutral_ground(inquiry, apart=False)
         await repeat(inquiry)
         return
-    await inquiry.visit(Change(experiment=Experiment.SPLIT_SEGMENTS, split=True), address)
+    repeat_it = Change(experiment=Experiment.REPEAT)
+    split_it = [Change(experiment=Experiment.SPLIT_SEGMENTS, split=True)]
     if inquiry.target.scheme is not Scheme.HTTP:
-        await inquiry.visit(Change(experiment=Experiment.SPLIT_RECORDS, split=True, records=True), address)
-    # Last, since whoever sees the name may cut off the address for a while.
-    await inquiry.visit(Change(experiment=Experiment.REPEAT), address)
+        split_it.append(Change(experiment=Experiment.SPLIT_RECORDS, split=True, records=True))
+    if is_cut_off:  # and would be again: what shows the name most comes last
+        for change in (*split_it, repeat_it):
+            await inquiry.visit(change, address)
+    else:  # each may have to wait for its deadline
+        await together(*(inquiry.visit(change, address) for change in (repeat_it, *split_it)))
 
 
 async def say_it_on_neutral_ground(inquiry: Inquiry, *, apart: bool) -> bool:

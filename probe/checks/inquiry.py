@@ -63,6 +63,8 @@ class Inquiry:
     network: Network
     listening: dns.Listening
     find_neutral_ground: FindNeutralGround
+    _under_way: int = 0
+    """Operations for which room is kept, since a visit that is not over may make them."""
 
     @property
     def hop(self) -> Hop:
@@ -74,16 +76,21 @@ class Inquiry:
     def affords(self, operations: int) -> bool:
         """Whether so many operations may still be made."""
         made = len(self.journal.rows) - len(self.case.mine.measurement.observations)
-        return made + operations <= MOST_OPERATIONS
+        return made + self._under_way + operations <= MOST_OPERATIONS
 
     async def visit(self, change: Change, address: str, target: Target | None = None) -> Sequence[Observation]:
         """Connects to the address, shakes hands, and asks for the page or greets, as far as the target goes and the
-        network lets it. The rows that came of it, the last one how it ended; none where they could not be afforded."""
+        network lets it. The rows that came of it, the last one how it ended; none where they could not be afforded.
+        Visits for several experiments may be made side by side."""
         if not self.affords(VISIT):
             return ()
         before = len(self.journal.rows)
-        await _visit(self.attempt(change.experiment), change, address, target or self.target)
-        return self.journal.rows[before:]
+        self._under_way += VISIT
+        try:
+            await _visit(self.attempt(change.experiment), change, address, target or self.target)
+        finally:
+            self._under_way -= VISIT
+        return [row for row in self.journal.rows[before:] if row.experiment is change.experiment]
 
 
 async def _nowhere(_: Scheme) -> Sequence[NeutralGround]:

@@ -6,7 +6,6 @@ Law: it shows rows and sentences that are recorded, in their order, and conclude
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
 from probe.classify import Hop, Path, located, plain, what_would_change
 from probe.form import time_text
@@ -133,9 +132,13 @@ def _steps(measurement: Measurement) -> Iterator[str]:
 
 
 def _experiments(tried: Iterable[Observation]) -> Iterator[str]:
-    for experiment, rows in groupby(tried, key=lambda row: row.experiment):
-        if experiment is not None:
-            yield f"  - {EXPERIMENTS[experiment]}:"
+    """Each by itself, also where several were made side by side."""
+    by_experiment: dict[Experiment, list[Observation]] = {}
+    for row in tried:
+        if row.experiment is not None:
+            by_experiment.setdefault(row.experiment, []).append(row)
+    for experiment, rows in by_experiment.items():
+        yield f"  - {EXPERIMENTS[experiment]}:"
         yield from map(_line, rows)
 
 

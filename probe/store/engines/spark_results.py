@@ -36,6 +36,9 @@ RESULT_TABLES = (
 """The tables that a measurement is judged by."""
 _BATCH = "200"
 """Measurements that a worker is handed at once."""
+_PART = 500
+"""Measurements that are lost with a worker, and judged again elsewhere: a few seconds of work, of which Spark, going by
+bytes, would give one worker an hour's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ _WHOLE = f"""
     LEFT JOIN chains ON chains.measurement_id = found.id
 """  # noqa: S608 - literals only
 _TOLD = "run_id STRING, id STRING, started_at STRING, line STRING, moved BOOLEAN, found BINARY"
+_MEASUREMENTS = "SELECT count(*) AS measurements FROM measurement"
 _LINES = "SELECT line FROM told_anew WHERE line IS NOT NULL ORDER BY started_at, id"
 _COUNTS = "SELECT count(*) AS judged, count_if(moved) AS moved FROM told_anew"
 _RUNS = """
@@ -157,7 +161,8 @@ def spark_results(cluster: Spark, path: Path, work: Work) -> Iterator[SparkResul
     bodies and certificates. Raises StoreError where a row points at none."""
     with cluster.open(path, RESULT_TABLES) as answers:
         with told_by_spark(path):
-            whole = answers.frame(_WHOLE)
+            (row,) = answers.ask(_MEASUREMENTS)
+            whole = answers.frame(_WHOLE).repartition(row["measurements"] // _PART + 1, "id")
             whole.sparkSession.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", _BATCH)
             made = whole.mapInArrow(partial(_by_measurement, work), _TOLD).persist()
         try:

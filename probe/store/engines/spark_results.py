@@ -110,17 +110,16 @@ _TOLD = "run_id STRING, id STRING, started_at STRING, line STRING, moved BOOLEAN
 _MEASUREMENTS = "SELECT count(*) AS measurements FROM measurement"
 _LINES = "SELECT line FROM told_anew WHERE line IS NOT NULL ORDER BY started_at, id"
 _COUNTS = "SELECT count(*) AS judged, count_if(moved) AS moved FROM told_anew"
+# Without WITH: inside of that, Spark does not see that what was made is kept, and makes it again.
 _RUNS = """
-    WITH found AS (
+    SELECT run.id, run.services, found.found, concluded.concluded
+    FROM run LEFT JOIN (
         SELECT run_id, collect_list(struct(started_at, id, found)) AS found FROM told_anew
         WHERE found IS NOT NULL GROUP BY run_id
-    ),
-    concluded AS (
+    ) AS found ON found.run_id = run.id LEFT JOIN (
         SELECT run_id, collect_list(struct(service_verdict.*)) AS concluded FROM service_verdict
         WHERE id IN (SELECT max(id) FROM service_verdict GROUP BY run_id, service) GROUP BY run_id
-    )
-    SELECT run.id, run.services, found.found, concluded.concluded
-    FROM run LEFT JOIN found ON found.run_id = run.id LEFT JOIN concluded ON concluded.run_id = run.id
+    ) AS concluded ON concluded.run_id = run.id
 """
 
 

@@ -198,9 +198,8 @@ def test_verdicts_are_made_anew_in_the_workers(verb: Verb, tmp_path: Path, clust
     one = exported(verb, judged.world(tmp_path / "one.sqlite"), tmp_path / "one")
     (two,) = published(verb, [record(tmp_path / "two.sqlite", "obb")], tmp_path / "two")
     before = content(tmp_path)
-    for words in (("--json", "--fingerprints", own), ("--fingerprints", own)):
-        here = verb("classify", *words, two, one)
-        there = cluster.ends("classify", *words, two, one)
+    for words in (("--json", "--fingerprints", own, two, one), ("--fingerprints", own, one)):
+        here, there = verb("classify", *words), cluster.ends("classify", *words)
         assert here.stdout
         assert (there.stdout, _summary(there)) == (here.stdout, _summary(here))
     assert content(tmp_path) == before

@@ -31,7 +31,7 @@ deb: $(DEV_READY)  ## a Debian package with the systemd units, in dist/
 boot: deb  ## that package in a Debian that boots: as root, with systemd-container and debootstrap; some minutes
 	@PROBE_BOOT=dist $(BIN)/pytest -rs --verbose tests/packaging/test_boot.py
 
-spark: .venv/ready-spark  ## compare and timeline on a Spark master with two workers, one of them killed; needs Java 17, minutes
+spark: .venv/ready-spark  ## compare, timeline and classify on a Spark master with three workers, two of them killed; needs Java 17, minutes
 	@PROBE_SPARK=required $(BIN)/pytest -rs --verbose tests/cli/test_spark.py
 
 lock: .venv/bin/python  ## what a deployment installs, pinned anew with its hashes in requirements.lock

@@ -1,5 +1,6 @@
 """What follows from what was observed: pure, total, and recomputable at any time."""
 
+from probe.classify.anew import Anew, judge_anew, judge_services_anew
 from probe.classify.classify import classify, conclude, rules_version
 from probe.classify.controls import speaks_alone
 from probe.classify.facts import Case, addresses_in_doubt
@@ -26,6 +27,7 @@ __all__ = [
     "STORE_PROBLEMS",
     "STORE_RULES",
     "STORE_RULES_VERSION",
+    "Anew",
     "Case",
     "Fingerprint",
     "FingerprintError",
@@ -45,7 +47,9 @@ __all__ = [
     "is_ghost",
     "is_slowed",
     "judge",
+    "judge_anew",
     "judge_listing",
+    "judge_services_anew",
     "located",
     "location_of",
     "plain",

@@ -1,4 +1,4 @@
-"""What answers the questions of `compare` and `timeline`: the option `--engine`, and what it opens.
+"""What reads databases and datasets for `compare`, `timeline` and `classify`: the option `--engine`, and what it opens.
 
 Law: the engine changes nothing of what is printed. Where none is named, each file is read by what reads it fastest.
 """
@@ -19,8 +19,10 @@ from probe.cli.errors import Refusal, Status
 
 if TYPE_CHECKING:
     from probe.analysis import Cluster
+    from probe.imports.datasets import Checked
     from probe.store import Engine
     from probe.store.engines import Tables
+    from probe.store.engines.spark import Spark
 
 
 class EngineName(StrEnum):
@@ -71,12 +73,14 @@ def opened(named: Sequence[Path], name: EngineName | None = None, master: str | 
     from probe.store.engines import open_sqlite
 
     check_engine(name, master)
-    as_parquet = name not in (EngineName.SQLITE, None) or (name is None and find_spec("duckdb") is not None)
+    if name is EngineName.SPARK:
+        with on_spark(named, master or "") as cluster:
+            yield Opened(paths=named, engine=cluster.open, cluster=cluster)
+        return
+    as_parquet = name is EngineName.DUCKDB or (name is None and find_spec("duckdb") is not None)
     with TemporaryDirectory(prefix="probe-") as folder:
         paths, datasets = _read(named, Path(folder), as_parquet=as_parquet)
-        if name is EngineName.SPARK:
-            yield from _on_spark(paths, datasets, master or "")
-        elif name is EngineName.DUCKDB or datasets:
+        if name is EngineName.DUCKDB or datasets:
             from probe.store.engines.duck import duck
 
             duckdb = duck(datasets)
@@ -86,36 +90,55 @@ def opened(named: Sequence[Path], name: EngineName | None = None, master: str | 
             yield Opened(paths=paths, engine=open_sqlite)
 
 
-def _on_spark(paths: Sequence[Path], datasets: dict[Path, Tables], master: str) -> Iterator[Opened]:
+@contextmanager
+def on_spark(named: Sequence[Path], master: str) -> Iterator[Spark]:
+    """A session on that master, for the Parquet datasets that were named. Raises Refusal and StoreError."""
     from probe.store.engines.spark import spark
 
-    other = [path for path in paths if path not in datasets]
+    found = {path: dataset.parquet() for path, dataset in checked_datasets(named).items()}
+    other = [path for path in named if found.get(path) is None]
     if other:
         reason = "Spark reads Parquet datasets; make one of it with: probe export --format parquet"
         raise Refusal("\n".join(f"{path.name}: {reason}" for path in other), Status.USAGE)
-    with spark(master, datasets) as cluster:
-        yield Opened(paths=paths, engine=cluster.open, cluster=cluster)
+    with spark(master, {path: tables for path, tables in found.items() if tables is not None}) as cluster:
+        yield cluster
+
+
+def checked_datasets(named: Sequence[Path]) -> dict[Path, Checked]:
+    """Of the files that were named, the datasets. Raises Refusal with a line for each that is none."""
+    from probe.imports import UnreadableError
+    from probe.imports.datasets import checked
+
+    datasets, wrong = {}, []
+    for path in named:
+        if path.is_dir():
+            try:
+                datasets[path] = checked(path)
+            except UnreadableError as error:
+                wrong.append(str(error))
+    if wrong:
+        raise Refusal("\n".join(wrong), Status.CONFIGURATION)
+    return datasets
 
 
 def _read(named: Sequence[Path], folder: Path, *, as_parquet: bool) -> tuple[list[Path], dict[Path, Tables]]:
     """The databases to read, and the datasets that are read as they are."""
     from probe.imports import UnreadableError
-    from probe.imports.datasets import checked, write_verdicts
+    from probe.imports.datasets import write_verdicts
 
-    paths, datasets, wrong = [], {}, []
+    paths, datasets, wrong = list(named), {}, []
+    found = checked_datasets(named)
     for number, path in enumerate(named):
-        paths.append(path)
-        if not path.is_dir():
+        if path not in found:
             continue
+        tables = found[path].parquet() if as_parquet else None
+        if tables is not None:
+            datasets[path] = tables
+            continue
+        paths[number] = folder / str(number) / path.absolute().name
+        paths[number].parent.mkdir()
         try:
-            dataset = checked(path)
-            tables = dataset.parquet() if as_parquet else None
-            if tables is not None:
-                datasets[path] = tables
-                continue
-            paths[-1] = folder / str(number) / path.absolute().name
-            paths[-1].parent.mkdir()
-            write_verdicts(dataset, paths[-1])
+            write_verdicts(found[path], paths[number])
         except UnreadableError as error:
             wrong.append(str(error))
     if wrong:

@@ -98,14 +98,14 @@ def _import(store: Store, files: list[Path], known: Fingerprints, key: str | Non
 def _merge(store: Store, path: Path, key: str | None) -> Brought | None:
     """What came of a database or a dataset; None where the path is neither. Raises UnreadableError."""
     from probe.imports import UnreadableError
-    from probe.imports.datasets import PACKAGE, is_database, merge_database, merge_dataset
+    from probe.imports.datasets import PACKAGE, checked, is_database, merge_database, merge_dataset
 
     if path.is_dir():
         if not (path / PACKAGE).is_file():
             raise UnreadableError(f"{path}: holds no {PACKAGE}, so it is no dataset; name the files in it one by one")
-        return merge_dataset(store, path, key)
+        return merge_dataset(store, checked(path, key))
     if path.name == PACKAGE and path.is_file():
-        return merge_dataset(store, path.parent, key)
+        return merge_dataset(store, checked(path.parent, key))
     if key is not None:
         raise UnreadableError(f"{path}: is no dataset, and --key asks for a signed one")
     return merge_database(store, path) if is_database(path) else None

@@ -20,7 +20,7 @@ from typing import IO
 
 import msgspec
 
-from probe.imports.datasets import SIGNATURE, merge_dataset
+from probe.imports.datasets import SIGNATURE, checked, merge_dataset
 from probe.imports.files import UnreadableError
 from probe.parcel import ENDING, ParcelError, unpack
 from probe.store import Store
@@ -88,7 +88,7 @@ class Depot:
                     raise RejectedError("it is another parcel than it is called")
                 if not (files / SIGNATURE).is_file():
                     raise RejectedError("it is not signed")
-                merged = merge_dataset(self.store, files, key).merged
+                merged = merge_dataset(self.store, checked(files, key)).merged
             except ParcelError as error:
                 raise RejectedError(f"it {error}") from None
             except UnreadableError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from probe.store.datasets import DATASET_TABLES, IN_PARTS
-from probe.store.schema import TABLES, TIME_COLUMNS
+from probe.store.schema import TABLES, TIME_COLUMNS, dataset_columns
 
 
 class Kind(StrEnum):
@@ -72,13 +72,12 @@ class Table:
 def _table(name: str) -> Table:
     table = TABLES[name]
     columns = []
-    for column, stored in table.columns.items():
+    for column, stored in dataset_columns(name).items():
         kind = _KINDS[stored]
         kind = Kind.OBJECT if (name, column) in _OBJECTS else Kind.LIST if column in _LISTS else kind
         kind = Kind.TIME if column in TIME_COLUMNS else kind
         words = tuple(word.value for word in (table.words or {}).get(column, ()))
-        plain = "body" if (name, column) == ("body", "compressed") else column
-        columns.append(Column(name=plain, kind=kind, nullable=column in table.nullable, words=words))
+        columns.append(Column(name=column, kind=kind, nullable=column in table.nullable, words=words))
     key = (table.pk,) if isinstance(table.pk, str) else table.pk
     return Table(name=name, columns=tuple(columns), key=key, foreign_keys=table.foreign_keys)
 

@@ -100,10 +100,9 @@ def merge_database(store: Store, path: Path) -> Brought:
         raise
 
 
-def merge_dataset(store: Store, folder: Path, key: str | None = None) -> Brought:
-    """Everything in a dataset, which must be signed with `key` where one is given. Raises as `merge_database` does."""
-    dataset = checked(folder, key)
-    return _merged(store, folder, dataset.source, dataset.rows)
+def merge_dataset(store: Store, dataset: Checked) -> Brought:
+    """Everything in a dataset. Raises as `merge_database` does."""
+    return _merged(store, dataset.folder, dataset.source, dataset.rows)
 
 
 def write_verdicts(dataset: Checked, path: Path) -> None:

@@ -21,7 +21,7 @@ import msgspec
 
 from probe.form import dumps, time_text
 from probe.imports.files import LONGEST_RECORD, UnreadableError
-from probe.store.schema import TABLES
+from probe.store.schema import TABLES, dataset_columns
 
 Row = dict[str, Any]
 
@@ -114,7 +114,7 @@ def _parquet(path: Path, table: str) -> Iterator[Row]:
             groups = (file.metadata.row_group(each) for each in range(file.metadata.num_row_groups))
             if any(group.total_byte_size > _LARGEST_GROUP for group in groups):
                 raise UnreadableError(f"{path}: has a row group of over {_LARGEST_GROUP >> 30} GiB")
-            columns = [name for name in _columns(table) if name in file.schema_arrow.names]
+            columns = [name for name in dataset_columns(table) if name in file.schema_arrow.names]
             for batch in file.iter_batches(batch_size=_BATCH, columns=columns):
                 for row in batch.to_pylist():
                     number += 1
@@ -134,11 +134,6 @@ FORMS: Mapping[str, Form] = {
     ),
 }
 """By the name that `datapackage.json` has for it."""
-
-
-def _columns(table: str) -> tuple[str, ...]:
-    """As they are called in datasets, where pages are not compressed."""
-    return ("sha256", "length", "body") if table == "body" else tuple(TABLES[table].columns)
 
 
 def _row(table: str, row: Mapping[str, Any], value: Callable[[type, Any], Any]) -> Row:

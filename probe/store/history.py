@@ -24,7 +24,7 @@ from probe.model import Confidence, Method, Outcome, Target, Vantage, Verdict
 from probe.service import Need
 from probe.store.engines import Answers, Engine, open_sqlite
 from probe.store.problem import StoreError, told_plainly
-from probe.store.rows import Row, target_from_row, vantage_from_row, verdict_from_row
+from probe.store.rows import Row, needs_from_text, target_from_row, vantage_from_row, verdict_from_row
 
 T = TypeVar("T")
 
@@ -51,9 +51,8 @@ _SERVICES = f"""
     ) AS counted ON counted.run_id = judged.run_id AND counted.service = judged.service
     WHERE judged.id IN (SELECT max(id) FROM service_verdict GROUP BY run_id, service)
 """  # noqa: S608 - literals only
-_NEWEST = (
-    "verdict.id = (SELECT max(other.id) FROM verdict AS other WHERE other.measurement_id = verdict.measurement_id)"
-)
+NEWEST = "verdict.id = (SELECT max(other.id) FROM verdict AS other WHERE other.measurement_id = verdict.measurement_id)"
+"""Which verdict counts."""
 _ON_TARGET = """
     JOIN target ON target.id = measurement.target_id
     JOIN vantage ON vantage.id = measurement.vantage_id
@@ -65,7 +64,7 @@ _TARGETS = f"""
            measurement.id AS measurement_id, 1 AS measurements, measurement.started_at, measurement.started_at AS until,
            {_VERDICT.format("verdict")}, {_PLACE}
     FROM measurement {_ON_TARGET}
-    WHERE {_NEWEST}
+    WHERE {NEWEST}
 """  # noqa: S608 - literals only
 _SUMMARY = f"""
     SELECT CAST(target.name AS TEXT) AS subject, found.newest, CAST(found.rules_version AS TEXT) AS rules_version,
@@ -74,7 +73,7 @@ _SUMMARY = f"""
         SELECT measurement.target_id, measurement.vantage_id, verdict.rules_version,
                max(measurement.started_at) AS newest
         FROM measurement JOIN verdict ON verdict.measurement_id = measurement.id
-        WHERE {_NEWEST} {{condition}}
+        WHERE {NEWEST} {{condition}}
         GROUP BY measurement.target_id, measurement.vantage_id, verdict.rules_version
     ) AS found
     JOIN target ON target.id = found.target_id
@@ -96,7 +95,7 @@ _EVIDENCE = f"""
            verdict.outcome, CAST(verdict.methods AS TEXT) AS methods, verdict.confidence,
            CAST(reason.code AS TEXT) AS code
     FROM wanted CROSS JOIN measurement {_ON_TARGET}
-    WHERE {{condition}} AND {_NEWEST}
+    WHERE {{condition}} AND {NEWEST}
     ORDER BY target.name, measurement.started_at, measurement.id
 """  # noqa: S608 - literals only
 _OF_RUN = "measurement.run_id = wanted.origin AND target.service = wanted.subject AND target.role IS NOT NULL"
@@ -108,7 +107,7 @@ _OF_RUNS = f"""
            verdict.measurement_id, verdict.outcome, verdict.methods, verdict.confidence, verdict.rules_version,
            verdict.controls
     FROM wanted CROSS JOIN measurement {_ON_TARGET}
-    WHERE measurement.run_id = wanted.id AND target.role IS NOT NULL AND {_NEWEST}
+    WHERE measurement.run_id = wanted.id AND target.role IS NOT NULL AND {NEWEST}
     ORDER BY measurement.started_at, measurement.id
 """  # noqa: S608 - literals only
 _RUNS = f"""
@@ -187,7 +186,9 @@ class History:
             concluded = {(row["run_id"], row["service"]) for row in self.answers.ask(_CONCLUDED)}
             missing = []
             for row in self.answers.ask(_RUNS):
-                needs = [need for need in _needs(row["services"]) if (row["id"], need.service) not in concluded]
+                needs = [
+                    need for need in needs_from_text(row["services"]) if (row["id"], need.service) not in concluded
+                ]
                 if needs:
                     missing.append((row["id"], vantage_from_row(row), needs))
             for some in _some(missing):
@@ -333,11 +334,6 @@ def _names(paths: list[Path]) -> list[str]:
         return str(path)
 
     return [name(path) for path in whole]
-
-
-@cache
-def _needs(text: str) -> tuple[Need, ...]:
-    return msgspec.json.decode(text, type=tuple[Need, ...])
 
 
 @cache

@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from probe.form import parse_time, time_text
-from probe.model import HttpDetail, Measurement, Observation, Reason, Result, Run, Target, TlsDetail, Vantage, Verdict
+from probe.model import Result, Run, Target, Vantage, Verdict
 from probe.service import ServiceVerdict
 from probe.store import rows
 from probe.store.problem import StoreError
@@ -44,8 +42,7 @@ class Filter:
     """The newest so many; they still come oldest first."""
 
 
-# One row a measurement: its own columns, and those of what it points at under other names.
-_MEASUREMENT = """
+MEASUREMENT = """
     SELECT measurement.id, measurement.target_id, measurement.vantage_id, measurement.started_at,
            measurement.runtime, measurement.lag, {run_id} AS run_id,
            target.scheme, target.host, target.port, target.path, target.speaks, target.service, target.role,
@@ -57,21 +54,24 @@ _MEASUREMENT = """
     JOIN vantage ON vantage.id = measurement.vantage_id
     {join}
 """
-_RESULT = _MEASUREMENT.format(
+"""One row a measurement: its own columns, and those of what it points at under other names."""
+VERDICT = """, verdict.id AS verdict_id, verdict.measurement_id, verdict.outcome, verdict.methods,
+           verdict.confidence, verdict.rules_version, verdict.controls"""
+"""The columns of its newest verdict."""
+_RESULT = MEASUREMENT.format(
     table="measurement",
     run_id="measurement.run_id",
-    more=""", verdict.id AS verdict_id, verdict.measurement_id, verdict.outcome, verdict.methods,
-           verdict.confidence, verdict.rules_version, verdict.controls""",
+    more=VERDICT,
     join="JOIN verdict ON verdict.id = (SELECT max(id) FROM verdict WHERE measurement_id = measurement.id)",
 )
-_CONTROLS = _MEASUREMENT.format(
+_CONTROLS = MEASUREMENT.format(
     table="control_measurement",
     run_id="NULL",
     more="",
     join="""JOIN comparison ON comparison.control_measurement_id = measurement.id
     WHERE comparison.measurement_id = ? ORDER BY comparison.number""",
 )
-_QUESTIONS = _MEASUREMENT.format(
+_QUESTIONS = MEASUREMENT.format(
     table="store_measurement",
     run_id="measurement.run_id",
     more=""", question.country AS asked_country, question.app, question.said,
@@ -153,9 +153,17 @@ def results_of(connection: sqlite3.Connection, measurement_ids: Sequence[str]) -
 
 
 def judged(connection: sqlite3.Connection, run_id: str) -> list[tuple[Target, Verdict]]:
-    """Each target of a run that says something of its service, with its newest verdict, without the observations."""
-    found = connection.execute(f"{_RESULT} WHERE measurement.run_id = ? AND target.role IS NOT NULL", (run_id,))
-    return [(rows.target_from_row(row), rows.verdict_from_row(row, _reasons(connection, row))) for row in found]
+    """Each target of a run that says something of its service, oldest first, with its newest verdict, without the
+    observations."""
+    of_run = f"{_RESULT} WHERE measurement.run_id = ? AND target.role IS NOT NULL"
+    found = connection.execute(f"{of_run} ORDER BY measurement.started_at, measurement.id", (run_id,))
+    return [
+        (
+            rows.target_from_row(row),
+            rows.verdict_from_row(row, tuple(map(rows.reason_from_row, _reasons(connection, row)))),
+        )
+        for row in found
+    ]
 
 
 def service_verdicts(connection: sqlite3.Connection, wanted: Filter) -> Iterator[tuple[Run, ServiceVerdict]]:
@@ -205,7 +213,9 @@ def store_checks(connection: sqlite3.Connection, wanted: Filter) -> Iterator[Sto
     since = time_text(wanted.since) if wanted.since else None
     for row in connection.execute(sql, {"service": wanted.service, "run_id": wanted.run_id, "since": since}):
         questions = tuple(
-            rows.question_from_row(each, _measurement(connection, "store_observation", each, with_bodies=False))
+            rows.question_from_row(
+                each, rows.measurement_from_rows(each, _observed(connection, "store_observation", each["id"]), None)
+            )
             for each in connection.execute(_QUESTIONS, (row["id"],)).fetchall()
         )
         yield rows.listing_from_row(row, questions)
@@ -256,60 +266,32 @@ def _vantage(connection: sqlite3.Connection, vantage_id: int) -> Vantage:
 
 
 def _result(connection: sqlite3.Connection, row: sqlite3.Row, *, with_bodies: bool) -> Result:
-    try:
-        controls = connection.execute(_CONTROLS, (row["id"],)).fetchall()
-        return Result(
-            measurement=_measurement(connection, "observation", row, with_bodies=with_bodies),
-            controls=tuple(
-                _measurement(connection, "control_observation", control, with_bodies=with_bodies)
-                for control in controls
-            ),
-            verdict=rows.verdict_from_row(row, _reasons(connection, row)),
-        )
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise StoreError(f"measurement {row['id']} cannot be read: {error}; was the file changed by hand?") from error
-
-
-def _reasons(connection: sqlite3.Connection, row: sqlite3.Row) -> tuple[Reason, ...]:
-    found = connection.execute("SELECT * FROM reason WHERE verdict_id = ? ORDER BY number", (row["verdict_id"],))
-    return tuple(map(rows.reason_from_row, found))
-
-
-def _measurement(
-    connection: sqlite3.Connection, observations: str, row: sqlite3.Row, *, with_bodies: bool
-) -> Measurement:
-    sql = f"SELECT * FROM {observations} WHERE measurement_id = ? ORDER BY id"  # noqa: S608 - a name of our own
-    observed = tuple(rows.observation_from_row(each) for each in connection.execute(sql, (row["id"],)))
-    return Measurement(
-        id=row["id"],
-        run_id=row["run_id"],
-        target=rows.target_from_row(row),
-        vantage=rows.vantage_from_row(row),
-        started_at=parse_time(row["started_at"]),
-        runtime=row["runtime"],
-        lag=row["lag"],
-        observations=observed,
-        bodies=_bodies(connection, observed) if with_bodies else {},
-        certificates=_certificates(connection, observed) if with_bodies else {},
+    controls = connection.execute(_CONTROLS, (row["id"],)).fetchall()
+    return rows.result_from_rows(
+        row,
+        _observed(connection, "observation", row["id"]),
+        [(each, _observed(connection, "control_observation", each["id"])) for each in controls],
+        _reasons(connection, row),
+        _kept(connection) if with_bodies else None,
     )
 
 
-def _bodies(connection: sqlite3.Connection, observed: tuple[Observation, ...]) -> dict[str, bytes]:
-    hashes = [o.detail.body_sha256 for o in observed if isinstance(o.detail, HttpDetail)]
-    return {
-        sha256: zlib.decompress(kept)
-        for sha256, kept in _blobs(connection, "SELECT compressed FROM body WHERE sha256 = ?", hashes)
-    }
+def _reasons(connection: sqlite3.Connection, row: sqlite3.Row) -> Iterator[sqlite3.Row]:
+    return connection.execute("SELECT * FROM reason WHERE verdict_id = ? ORDER BY number", (row["verdict_id"],))
 
 
-def _certificates(connection: sqlite3.Connection, observed: tuple[Observation, ...]) -> dict[str, bytes]:
-    hashes = [sha256 for o in observed if isinstance(o.detail, TlsDetail) for sha256 in o.detail.certificates]
-    return dict(_blobs(connection, "SELECT der FROM certificate WHERE sha256 = ?", hashes))
+def _observed(connection: sqlite3.Connection, table: str, measurement_id: str) -> Iterator[sqlite3.Row]:
+    sql = f"SELECT * FROM {table} WHERE measurement_id = ? ORDER BY id"  # noqa: S608 - a name of our own
+    return connection.execute(sql, (measurement_id,))
 
 
-def _blobs(connection: sqlite3.Connection, sql: str, hashes: list[Any]) -> Iterator[tuple[str, bytes]]:
-    """Those of the hashes that something is kept for."""
-    for sha256 in filter(None, dict.fromkeys(hashes)):
-        row = connection.execute(sql, (sha256,)).fetchone()
-        if row is not None:
-            yield sha256, row[0]
+def _kept(connection: sqlite3.Connection) -> rows.Kept:
+    def body(sha256: str) -> bytes | None:
+        row = connection.execute("SELECT compressed FROM body WHERE sha256 = ?", (sha256,)).fetchone()
+        return zlib.decompress(row[0]) if row is not None else None
+
+    def certificate(sha256: str) -> bytes | None:
+        row = connection.execute("SELECT der FROM certificate WHERE sha256 = ?", (sha256,)).fetchone()
+        return bytes(row[0]) if row is not None else None
+
+    return rows.Kept(body=body, certificate=certificate)

@@ -1,13 +1,15 @@
 """Records as rows, and rows as records again: what is read back is equal to what was written.
 
-Law: pure; no SQL. One function each way for each record.
+Law: pure; no SQL. One function each way for each record, wherever its rows are read from.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,22 +19,26 @@ from probe.model import (
     Certainty,
     Confidence,
     Host,
+    HttpDetail,
     Measurement,
     Method,
     Observation,
     Outcome,
     ProtocolName,
     Reason,
+    Result,
     Role,
     Run,
     Scheme,
     StepName,
     Target,
+    TlsDetail,
     Vantage,
     Verdict,
     detail_columns,
 )
 from probe.service import Need, RoleVerdict, ServiceVerdict
+from probe.store.problem import StoreError
 from probe.store.schema import DETAIL_COLUMNS, OBSERVATION_COLUMNS
 from probe.storefront import AppStore, Listing, Question, Said, StoreCheck
 
@@ -42,6 +48,16 @@ _DETAILS: Mapping[StepName, tuple[tuple[str, type], ...]] = {
     step: tuple((column, DETAIL_COLUMNS[column]) for column in detail_columns(step)) for step in StepName
 }
 """The columns of a step's own, and what is in them."""
+_REMEMBERED = 1000
+"""Texts whose records are kept: every measurement of a run has the same of its run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Where bodies and certificates are found by their hashes; None for one that is not kept."""
+
+    body: Callable[[str], bytes | None]
+    certificate: Callable[[str], bytes | None]
 
 
 def vantage_row(vantage: Vantage) -> dict[str, Any]:
@@ -104,18 +120,29 @@ def host_text(host: Host) -> str:
     return dumps(host)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def host_from_text(text: str) -> Host:
+    return msgspec.json.decode(text, type=Host)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def needs_from_text(text: str) -> tuple[Need, ...]:
+    """The column `services` of a run."""
+    return msgspec.json.decode(text, type=tuple[Need, ...])
+
+
 def run_from_row(row: Row, vantage: Vantage) -> Run:
     return Run(
         id=row["id"],
         command=row["command"],
         vantage=vantage,
-        host=msgspec.json.decode(row["host"], type=Host),
+        host=host_from_text(row["host"]),
         started_at=parse_time(row["started_at"]),
         finished_at=parse_time(row["finished_at"]) if row["finished_at"] else None,
         process=row["process"],
         software=row["software"],
         settings=msgspec.json.decode(row["settings"]),
-        services=msgspec.json.decode(row["services"], type=tuple[Need, ...]),
+        services=needs_from_text(row["services"]),
     )
 
 
@@ -131,6 +158,51 @@ def measurement_row(measurement: Measurement, target_id: int, vantage_id: int) -
         "runtime": measurement.runtime,
         "lag": measurement.lag,
     }
+
+
+def measurement_from_rows(row: Row, observed: Iterable[Row], kept: Kept | None) -> Measurement:
+    """A measurement from a row that also has the columns of its target and vantage point, and its observations in their
+    order. Without `kept` it has no bodies and certificates."""
+    observations = observations_from_rows(observed)
+    pages = [each.detail.body_sha256 for each in observations if isinstance(each.detail, HttpDetail)]
+    chains = [of for each in observations if isinstance(each.detail, TlsDetail) for of in each.detail.certificates]
+    return Measurement(
+        id=row["id"],
+        run_id=row["run_id"],
+        target=target_from_row(row),
+        vantage=vantage_from_row(row),
+        started_at=parse_time(row["started_at"]),
+        runtime=row["runtime"],
+        lag=row["lag"],
+        observations=observations,
+        bodies=_found(kept.body, pages) if kept else {},
+        certificates=_found(kept.certificate, chains) if kept else {},
+    )
+
+
+def result_from_rows(
+    row: Row,
+    observed: Iterable[Row],
+    controls: Iterable[tuple[Row, Iterable[Row]]],
+    reasons: Iterable[Row],
+    kept: Kept | None,
+) -> Result:
+    """A measurement, whose row also has the columns of its newest verdict, with its controls, each as a row and its
+    observations, and the verdict's reasons, all in their order. Raises StoreError where they are none."""
+    try:
+        return Result(
+            measurement=measurement_from_rows(row, observed, kept),
+            controls=tuple(measurement_from_rows(*control, kept) for control in controls),
+            verdict=verdict_from_row(row, tuple(map(reason_from_row, reasons))),
+        )
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise StoreError(f"measurement {row['id']} cannot be read: {error}; was the file changed by hand?") from error
+
+
+def _found(kept: Callable[[str], bytes | None], hashes: Iterable[str | None]) -> dict[str, bytes]:
+    """Those of the hashes that something is kept for."""
+    wanted = (sha256 for sha256 in dict.fromkeys(hashes) if sha256)
+    return {sha256: content for sha256 in wanted if (content := kept(sha256)) is not None}
 
 
 def comparison_row(measurement_id: str, number: int, control_measurement_id: str) -> dict[str, Any]:

@@ -303,6 +303,12 @@ TABLES: Mapping[str, Table] = {
 }
 
 
+def dataset_columns(table: str) -> dict[str, type]:
+    """The columns of a table as datasets have them, in which bodies are not compressed."""
+    columns = TABLES[table].columns
+    return {"body" if name == "compressed" else name: kind for name, kind in columns.items()}
+
+
 def create_schema(db: Database) -> None:
     """Makes every table, index and view in an empty database, inside the transaction that is open."""
     for name, table in TABLES.items():

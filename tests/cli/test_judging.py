@@ -17,6 +17,7 @@ from probe.service import Need, ServiceVerdict
 from probe.store import Filter, Store
 from tests.classify.golden import GOLDEN
 from tests.classify.stories import CONTROL, HERE, HTTPS, well
+from tests.cli.judged import OWN, golden
 from tests.store.examples import a_run
 
 
@@ -27,25 +28,7 @@ def judge(database: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """Every golden case, each in the run of a host like its own, judged rightly but for the first one."""
-    path = tmp_path / "probe.sqlite"
-    runs = {host: f"0199-run-{number}" for number, host in enumerate({golden.host: None for golden in GOLDEN})}
-    with Store.open(path) as store:
-        for host, run_id in runs.items():
-            store.begin_run(a_run(run_id, host=host))
-        for number, golden in enumerate(GOLDEN):
-            mine = golden.mine.measured(golden.target, HERE)
-            mine = replace(mine, id=f"0199-{number:03}", run_id=runs[golden.host])
-            controls = tuple(
-                replace(saw.measured(golden.target, CONTROL), id=f"0199-{number:03}-{other}", run_id=None)
-                for other, saw in enumerate(golden.controls)
-            )
-            verdict = classify(mine, controls, golden.host)
-            if number == 0:
-                wrong = Outcome.OK if verdict.outcome is not Outcome.OK else Outcome.DOWN
-                verdict = replace(verdict, outcome=wrong, methods=(), confidence=None, rules_version="0")
-            store.add([Result(measurement=mine, controls=controls, verdict=verdict)])
-    return path
+    return golden(tmp_path / "probe.sqlite")
 
 
 def facts(database: Path) -> list[object]:
@@ -114,9 +97,7 @@ def test_bodies_that_are_not_kept_any_more_show_nothing(database: Path) -> None:
 
 def test_fingerprints_of_ones_own_make_other_verdicts(database: Path, tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
-    own.write_text(
-        '[[fingerprint]]\nid = "own"\nscope = "isp"\nweight = "proof"\nsource = "me"\naddresses = ["192.175.48.66"]\n'
-    )
+    own.write_text(OWN)
     judge(database)
     lines = [json.loads(line) for line in judge(database, "--json", "--fingerprints", str(own)).stdout.splitlines()]
     assert {line["rules_version"].split("+")[0] for line in lines} == {RULES_VERSION}

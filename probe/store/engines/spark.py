@@ -29,6 +29,7 @@ _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",  # what is small is kept in few pieces
     "spark.log.level": "OFF",  # what matters of it is raised, and told by us
 }
 _VANTAGE = "source STRING, name STRING, country STRING, asn BIGINT, network STRING"
@@ -111,12 +112,12 @@ class Spark:
         self._datasets = datasets
 
     @contextmanager
-    def open(self, path: Path) -> Iterator[SparkTables]:
-        """The tables of verdicts of one of the datasets."""
+    def open(self, path: Path, names: Sequence[str] = VERDICT_TABLES) -> Iterator[SparkTables]:
+        """Those tables of one of the datasets."""
         with told_plainly(path), told_by_spark(path):
-            tables = {name: self._table(name, self._datasets[path].get(name, ())) for name in VERDICT_TABLES}
+            tables = {name: self._table(name, self._datasets[path].get(name, ())) for name in names}
         answers = SparkTables(path, self._session, tables)
-        check_references(path, answers)
+        check_references(path, answers, names)
         yield answers
 
     def spread(

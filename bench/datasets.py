@@ -1,10 +1,12 @@
 """`make bench-datasets`: how fast a database goes out as Parquet, how long `compare` takes over it, in which memory.
+Where Spark and Java are installed (`make .venv/ready-spark`), whether Spark says the same.
 
 python -m bench.datasets [OBSERVATIONS [FILE]]: FILE is used where it is there, and made where it is not.
 """
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 import tempfile
@@ -12,12 +14,13 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
-from subprocess import DEVNULL, Popen
+from subprocess import Popen
 
 from bench.dataset import OBSERVATIONS, fill
 
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.2
 _TABLES = (
     "observation",
     "control_observation",
@@ -35,11 +38,16 @@ class Used:
     def __init__(self, words: Sequence[str]) -> None:
         begun = time.monotonic()
         self.peak, self.cpu = 0, 0.0
-        with Popen([sys.executable, "-m", "probe", *words], stdout=DEVNULL) as process:
+        with (
+            tempfile.TemporaryFile() as said,
+            Popen([sys.executable, "-m", "probe", *words], stdout=said) as process,
+        ):
             watch = threading.Thread(target=self._watch, args=(process,), daemon=True)
             watch.start()
             status = process.wait()
-        self.wall = time.monotonic() - begun
+            self.wall = time.monotonic() - begun
+            said.seek(0)
+            self.said = said.read()
         watch.join()
         if status:
             raise SystemExit(f"probe {' '.join(words)}: ended with {status}")
@@ -96,7 +104,12 @@ def main() -> int:
         for words in (("compare",), ("timeline",), ("compare", "--targets")):
             _print(" ".join(words), Used((*words, "--json", "--db", str(path))))
         for words in (("compare",), ("timeline",)):
-            _print(f"{' '.join(words)} of the dataset", Used((*words, "--json", out)))
+            used = Used((*words, "--json", out))
+            _print(f"{' '.join(words)} of the dataset", used)
+            if find_spec("pyspark") and shutil.which("java"):
+                other = Used((*words, "--json", "--engine", "spark", "--master", "local[*]", out))
+                alike = "the same lines" if other.said == used.said else "OTHER LINES"
+                _print(f"{' '.join(words)} of the dataset on Spark, {alike}", other)
     return 0
 
 

@@ -20,7 +20,7 @@ from probe.form import dumps
 from probe.model import ProtocolName
 from probe.redaction import COOKIE, OWN, SECRET_HEADERS, Redactor
 
-Columns = dict[str, list[Any]]
+Columns = dict[str, Sequence[Any]]
 """The values of each column, row by row, as the database has them: JSON in texts."""
 Header = tuple[str, str]
 """Name and value."""

@@ -5,7 +5,9 @@ Law: nothing here depends on the clock, on chance or on the machine, so that the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,13 +86,30 @@ class Seen:
         if self.measurements % _OFTEN == 0:
             self.tell("measurement", self.measurements)
 
-    def _measured(self, moments: list[str]) -> None:
+    def _measured(self, moments: Sequence[str]) -> None:
         self.measurements += len(moments)
         self.first = min((*moments, self.first or moments[0]))
         self.last = max((*moments, self.last or moments[0]))
 
 
 _OFTEN = 2000
+_COLLECT_AFTER = 1_000_000
+"""Objects that were made since."""
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """What rows are made into hardly ever refers to itself, and Python would look through all of it for that, as often
+    as it does by default for a third of the time."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
 
 Write = Callable[[Redacted, Path, Seen], list[Resource]]
 """Writes all tables into a folder."""

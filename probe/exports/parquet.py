@@ -26,6 +26,8 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _VARIED = frozenset({"id", "measurement_id", "run_id", "started", "runtime", "started_at", "headers", "body", "der"})
 """Columns in which hardly a value comes twice."""
+_LONGEST = ("certificate", "body", "observation")
+"""Tables that take longest, a part of them: the first two are looked for in all observations."""
 
 
 def write(redacted: Redacted, folder: Path, seen: Seen, workers: Workers | None = None) -> list[Resource]:
@@ -61,9 +63,9 @@ def write(redacted: Redacted, folder: Path, seen: Seen, workers: Workers | None 
 
 
 def _written_by(workers: Workers, redacted: Redacted, tasks: Sequence[Task], seen: Seen) -> dict[Task, int]:
-    """How many rows each task has, in the order of the tasks. The largest table is begun with."""
+    """How many rows each task has, in the order of the tasks. What takes longest is begun with."""
     counts, rows = dict.fromkeys(tasks, 0), 0
-    order = sorted(tasks, key=lambda task: task[0] != "observation")
+    order = sorted(tasks, key=lambda task: _LONGEST.index(task[0]) if task[0] in _LONGEST else len(_LONGEST))
     done = workers.write(redacted.redactor, bodies=redacted.bodies, write_part=write_part, tasks=order)
     for task, count, of_part in done:
         counts[task] = count
@@ -140,7 +142,7 @@ def _type(column: Column, *, stored: bool = False) -> Any:
     }.get(column.kind, pyarrow.string())
 
 
-def _array(values: list[Any], column: Column) -> Any:
+def _array(values: Sequence[Any], column: Column) -> Any:
     import pyarrow
 
     if values[0] is None and values.count(None) == len(values):
@@ -152,7 +154,7 @@ def _array(values: list[Any], column: Column) -> Any:
     return pyarrow.array(values, type=_type(column))
 
 
-def _moments(values: list[Any], column: Column) -> Any:
+def _moments(values: Sequence[Any], column: Column) -> Any:
     import pyarrow
 
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from probe.exports.cells import Columns
 from probe.exports.datasette import metadata, yaml
-from probe.exports.files import ExportError, Seen
+from probe.exports.files import ExportError, Seen, seldom_collected
 from probe.exports.package import About
 from probe.exports.rows import Redacted, Row, rows_of
 from probe.exports.shape import Table
@@ -25,7 +25,7 @@ METADATA = "metadata.yaml"
 def publish(redacted: Redacted, output: Path, about: About, seen: Seen) -> int:
     """Writes database and metadata; gives the number of measurements. Raises ExportError, or StoreError, and then
     leaves nothing."""
-    with told_plainly(output), made_beside(output) as folder:
+    with told_plainly(output), made_beside(output) as folder, seldom_collected():
         counts = write_copy(folder / DATABASE, _tables(redacted, seen))
         if not seen.measurements:
             raise ExportError("there is nothing to publish: the database holds no measurement")

@@ -199,7 +199,7 @@ def read(table: Table, batches: Iterable[Columns]) -> Iterator[Row]:
 
 
 def _by_columns(names: Iterable[str], batch: list[tuple[Any, ...]]) -> Columns:
-    return {name: list(values) for name, values in zip(names, zip(*batch, strict=True), strict=True)}
+    return dict(zip(names, zip(*batch, strict=True), strict=True))
 
 
 def _unbroken(batches: Iterable[list[tuple[Any, ...]]], key: int) -> Iterator[list[tuple[Any, ...]]]:

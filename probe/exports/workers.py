@@ -5,7 +5,6 @@ Law: which process writes a part changes no byte of it. They end with the one th
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from probe.exports.files import ExportError, Seen
+from probe.exports.files import ExportError, Seen, seldom_collected
 from probe.exports.rows import Redacted
 from probe.exports.shape import SHAPES, Table
 from probe.redaction import Redactor
@@ -28,7 +27,6 @@ WritePart = Callable[[Redacted, Path, Table, Part, Seen], int]
 
 _BEGIN_SECONDS = 120
 _ENDED = "another process of this program was ended; is there enough memory?"
-_COLLECT_AFTER = 100_000
 
 
 class Workers:
@@ -105,11 +103,9 @@ def _answer(line: Connection) -> Any:
 def _work(line: Connection) -> None:
     """The other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # told to all of a terminal's processes; the first one ends this one
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
     try:
         path, wanted = line.recv()
-        with view(path, wanted, by_day=True, ready=lambda: line.send(None)) as dataset:
+        with view(path, wanted, by_day=True, ready=lambda: line.send(None)) as dataset, seldom_collected():
             redactor, bodies, write_part = line.recv()
             redacted = Redacted(dataset, redactor, bodies=bodies)
             while True:

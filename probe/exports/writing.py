@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from probe.exports import csv, jsonl, ooni, parquet
-from probe.exports.files import ExportError, Seen, Write
+from probe.exports.files import ExportError, Seen, Write, seldom_collected
 from probe.exports.package import About, files_beside
 from probe.exports.rows import Redacted
 from probe.exports.workers import Workers
@@ -58,7 +58,7 @@ def export(
     """Writes the dataset; gives the number of its measurements. Raises ExportError, and then leaves nothing."""
     form = FORMATS[about.format]
     write = partial(parquet.write, workers=workers) if form.by_day else form.write
-    with told_plainly(output), made_beside(output) as folder:
+    with told_plainly(output), made_beside(output) as folder, seldom_collected():
         resources = write(redacted, folder, seen)
         if not resources:
             raise ExportError("there is nothing to export: no measurement is like that; see `probe results`")

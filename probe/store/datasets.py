@@ -42,13 +42,15 @@ _BATCH = 1000
 
 _CHOSEN = """
 CREATE TEMP TABLE {name} (
-    day TEXT NOT NULL, country TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (day, country, id)
+    day TEXT NOT NULL, country TEXT NOT NULL, id TEXT NOT NULL,
+    target_id INTEGER NOT NULL, vantage_id INTEGER NOT NULL, run_id TEXT,
+    PRIMARY KEY (day, country, id)
 ) WITHOUT ROWID
 """
 _DAY = "substr({measurement}.started_at, 1, 10), vantage.country"
 _CHOOSE_CONTROLS = """
 INSERT INTO chosen_control
-SELECT DISTINCT {part}, control.id FROM chosen
+SELECT DISTINCT {part}, control.id, control.target_id, control.vantage_id, NULL FROM chosen
 JOIN comparison ON comparison.measurement_id = chosen.id
 JOIN control_measurement AS control ON control.id = comparison.control_measurement_id
 JOIN vantage ON vantage.id = control.vantage_id
@@ -56,14 +58,14 @@ JOIN vantage ON vantage.id = control.vantage_id
 # Where every measurement is chosen, controls need not be looked up one comparison after the other.
 _CHOOSE_ALL_CONTROLS = """
 INSERT INTO chosen_control
-SELECT {part}, control.id FROM control_measurement AS control
+SELECT {part}, control.id, control.target_id, control.vantage_id, NULL FROM control_measurement AS control
 JOIN vantage ON vantage.id = control.vantage_id
 WHERE EXISTS (SELECT 1 FROM comparison WHERE comparison.control_measurement_id = control.id)
 """
 # A run without any measurement is of interest only where nothing was left out.
 _CHOOSE_RUNS = """
 INSERT INTO chosen_run
-SELECT DISTINCT run_id FROM measurement WHERE id IN (SELECT id FROM chosen) AND run_id IS NOT NULL
+SELECT run_id FROM chosen WHERE run_id IS NOT NULL
 UNION SELECT id FROM run WHERE :all
 """
 _CHOOSE_LISTINGS = """
@@ -76,8 +78,8 @@ _OF_PART = "WHERE part.day = :day AND part.country = :country ORDER BY part.id"
 _OF_MEASUREMENT = "chosen AS part JOIN {table} ON {table}.measurement_id = part.id"
 _SOURCES: Mapping[str, str] = {
     "vantage": """vantage WHERE id IN (
-        SELECT vantage_id FROM measurement WHERE id IN (SELECT id FROM chosen)
-        UNION SELECT vantage_id FROM control_measurement WHERE id IN (SELECT id FROM chosen_control)
+        SELECT vantage_id FROM chosen
+        UNION SELECT vantage_id FROM chosen_control
         UNION SELECT vantage_id FROM run WHERE id IN chosen_run
         UNION SELECT vantage_id FROM store_measurement WHERE id IN (
             SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
@@ -85,8 +87,8 @@ _SOURCES: Mapping[str, str] = {
     ) ORDER BY vantage.id""",
     "run": "run WHERE id IN chosen_run ORDER BY run.id",
     "target": """target WHERE id IN (
-        SELECT target_id FROM measurement WHERE id IN (SELECT id FROM chosen)
-        UNION SELECT target_id FROM control_measurement WHERE id IN (SELECT id FROM chosen_control)
+        SELECT target_id FROM chosen
+        UNION SELECT target_id FROM chosen_control
         UNION SELECT target_id FROM store_measurement WHERE id IN (
             SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
     ) ORDER BY target.id""",
@@ -152,7 +154,7 @@ class Dataset:
         execute("CREATE TEMP TABLE chosen_listing (id INTEGER PRIMARY KEY)")
         sql, values = queries.choice(self._wanted, narrow=True)
         own = "substr(started_at, 1, 10), country" if self._by_day else "'', ''"
-        execute(f"INSERT INTO chosen SELECT {own}, id FROM ({sql})", values)  # noqa: S608 - literals only
+        execute(f"INSERT INTO chosen SELECT {own}, id, target_id, vantage_id, run_id FROM ({sql})", values)  # noqa: S608 - literals only
         controls = _DAY.format(measurement="control") if self._by_day else "'', ''"
         choose = _CHOOSE_ALL_CONTROLS if self._everything["all"] else _CHOOSE_CONTROLS
         execute(choose.format(part=controls))

@@ -80,7 +80,8 @@ _QUESTIONS = MEASUREMENT.format(
     WHERE question.listing_id = ? ORDER BY question.number""",
 )
 _NARROW = """
-    SELECT measurement.id, measurement.started_at, vantage.country FROM measurement
+    SELECT measurement.id, measurement.started_at, vantage.country,
+        measurement.target_id, measurement.vantage_id, measurement.run_id FROM measurement
     JOIN vantage ON vantage.id = measurement.vantage_id {targets} {verdicts}
 """
 _OF_TARGETS = "JOIN target ON target.id = measurement.target_id"
@@ -119,7 +120,7 @@ def results(connection: sqlite3.Connection, wanted: Filter, *, with_bodies: bool
 
 def choice(wanted: Filter, *, narrow: bool = False) -> tuple[str, dict[str, Any]]:
     """The question for the measurements that `wanted` names, but for their number, in no order; and its values.
-    `narrow`: only their id, beginning and country, which of millions is worth the while."""
+    `narrow`: only their id, beginning, country, and what they point at, which of millions is worth the while."""
     values = {name: getattr(wanted, name) for name in _CONDITIONS}
     conditions = [sql for name, sql in _CONDITIONS.items() if values[name] is not None]
     for name in ("since", "until"):

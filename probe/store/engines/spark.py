@@ -31,6 +31,8 @@ _SETTINGS = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true",  # what is small is kept in few pieces
     "spark.log.level": "OFF",  # what matters of it is raised, and told by us
+    # Spark goes by the bytes of a file, and a column of ours takes hundreds of times as many in memory.
+    "spark.sql.autoBroadcastJoinThreshold": "-1",
 }
 _VANTAGE = "source STRING, name STRING, country STRING, asn BIGINT, network STRING"
 _NARROW = (
@@ -199,7 +201,7 @@ def _address(path: Path) -> str:
 
 def _reason(text: str) -> str:
     """What a Python function of ours said in a worker, or else the first line."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip(": ") for line in text.splitlines() if line.strip()]
     raised = [line for line in lines if _RAISED.match(line)]
     return (raised or lines)[-1 if raised else 0][:300]
 

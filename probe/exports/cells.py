@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import compress
+from operator import ne
 from typing import Any
 
 import msgspec
@@ -51,6 +53,16 @@ _NO_JSON = 2  # characters: there is nothing in `[]`
 _NOTHING = frozenset((None, "", "[]", "{}"))
 
 
+def length(columns: Columns) -> int:
+    """How many rows there are."""
+    return len(next(iter(columns.values())))
+
+
+def is_absent(values: Sequence[Any]) -> bool:
+    """Whether there is none in any row, as is so for most columns of most batches."""
+    return not values or (values[0] is None and values.count(None) == len(values))
+
+
 class _Memo(dict[Any, Any]):
     """What a value becomes that is a text, or a name with a text; each is found out once."""
 
@@ -64,6 +76,8 @@ class _Memo(dict[Any, Any]):
 
     def of(self, values: Sequence[Any]) -> list[Any]:
         """What each of them becomes; None stays."""
+        if is_absent(values):
+            return list(values)
         if self._full or not self:
             self.clear()
             self.depending.clear()
@@ -237,7 +251,7 @@ class _Groups:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         ids = columns["measurement_id"]
-        self._starts = [row for row, each in enumerate(ids) if not row or each != ids[row - 1]]
+        self._starts = [0, *compress(range(1, len(ids)), map(ne, ids[1:], ids))]
         self._met: dict[int, frozenset[str]] = {}
 
     def of(self, row: int) -> int:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from probe.exports.cells import Columns
+from probe.exports.cells import Columns, length
 from probe.exports.rows import Redacted
 from probe.exports.shape import Table
 from probe.form import time_text
@@ -66,7 +66,7 @@ class Seen:
                 self.rules.update(columns["rules_version"])
             elif table.name == "vantage":
                 self.countries.update(columns["country"])
-            told += len(next(iter(columns.values())))
+            told += length(columns)
             self.tell(table.name, told)
             yield columns
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from probe.exports.cells import Columns
+from probe.exports.cells import Columns, is_absent, length
 from probe.exports.files import ExportError, Resource, Seen
 from probe.exports.rows import Redacted
 from probe.exports.shape import SHAPES, Column, Kind, Table
@@ -101,12 +101,13 @@ def write_part(redacted: Redacted, path: Path, table: Table, part: Part, seen: S
     repeated = [column.name for column in table.columns if column.name not in _VARIED]
     count = 0
     with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as file:
-        waiting = [_batch(table, first, plain)]
+        waiting, rows = [_batch(table, first, plain)], length(first)
         for columns in batches:
-            if sum(map(len, waiting)) >= _BATCH:
+            if rows >= _BATCH:
                 count += _write(file, waiting, schema)
-                waiting = []
+                waiting, rows = [], 0
             waiting.append(_batch(table, columns, plain))
+            rows += length(columns)
         count += _write(file, waiting, schema)
     return count
 
@@ -145,7 +146,7 @@ def _type(column: Column, *, stored: bool = False) -> Any:
 def _array(values: Sequence[Any], column: Column) -> Any:
     import pyarrow
 
-    if values[0] is None and values.count(None) == len(values):
+    if is_absent(values):
         return pyarrow.nulls(len(values), type=_type(column))
     if column.kind is Kind.BOOLEAN:
         return pyarrow.array([None if value is None else bool(value) for value in values], type=_type(column))

@@ -44,8 +44,8 @@ _V6 = re.compile(
 )
 _V6_REVERSED = re.compile(r"(?<![\w.])((?:[0-9a-fA-F]\.){32})ip6\.arpa")
 _PAIR = r"[0-9a-fA-F]{2}"
-_COLONS_OF_MAC, _COLONS_OF_V6, _DOTS_OF_V4 = 5, 2, 3
-_COLONS_OF_WHOLE_V6 = 6  # of one that ends like an IPv4 address
+_COLONS_OF_MAC, _DOTS_OF_V4 = 5, 3
+_COLONS_OF_V6 = 6  # of one without `::` that ends like an IPv4 address
 _MAC = re.compile(rf"(?<![\w:-]){_PAIR}(?:(?:{_COLON}{_PAIR}){{5}}|(?:-{_PAIR}){{5}})(?![\w-]|{_COLON}{_PAIR})")
 
 
@@ -62,16 +62,21 @@ class _Known:
     mark: str
     spelled: Spelling
     cores: tuple[str, ...]
+    has_capitals: bool
+    """Whether there is a capital letter in each core, as is so but for the rarest chance."""
     encoded: re.Pattern[str]
 
     @classmethod
     def of(cls, thing: Address | str, mark: str) -> _Known:
         cores = in_base64(thing)
         spelled = word_spelling(thing) if isinstance(thing, str) else any_spelling(thing)
-        return cls(mark, spelled, cores, re.compile(base64_spelling(cores)))
+        has_capitals = all(core != core.lower() for core in cores)
+        return cls(mark, spelled, cores, has_capitals, re.compile(base64_spelling(cores)))
 
     def replaced(self, text: str) -> str:
         text = self.spelled.replaced(self.mark, text)
+        if self.has_capitals and text.islower():
+            return text
         for core in self.cores:
             if core in text:
                 return self.encoded.sub(self.mark, text)
@@ -195,8 +200,8 @@ def _each_address(text: str, mark: Callable[[Address], str | None]) -> str:
         text = _MAC.sub(HARDWARE, text)
     if "ip6.arpa" in text:
         text = _V6_REVERSED.sub(lambda found: put(found, _from_nibbles(found[1])), text)
-    if escapes or colons >= _COLONS_OF_V6:
-        text = _V6.sub(lambda found: put(found, _from_groups(found[0])), text)
+    if escapes or "::" in text or colons >= _COLONS_OF_V6:
+        text = _V6.sub(lambda found: put(found, parse(_plain(found[0]))), text)
     if escapes or text.count(".") >= _DOTS_OF_V4:
         text = _V4.sub(lambda found: put(found, _from_octets(found)), text)
     return text
@@ -235,11 +240,6 @@ def _plain(text: str) -> str:
     """An address in text without percent-encoding and without a zone."""
     decoded = re.sub(r"%(?:25)?2[eE]", ".", re.sub(r"%(?:25)?3[aA]", ":", text))
     return decoded.partition("%")[0]
-
-
-def _from_groups(text: str) -> Address | None:
-    plain = _plain(text)
-    return parse(plain) if "::" in plain or plain.count(":") >= _COLONS_OF_WHOLE_V6 else None
 
 
 def _from_octets(found: re.Match[str]) -> Address | None:

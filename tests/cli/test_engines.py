@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from probe.store.engines.spark import reason_of
 from tests.analysis.databases import NEED, record
 from tests.analysis.rows import BEGIN, HOUR, at
 from tests.cli.alone import read
@@ -134,3 +135,23 @@ def test_what_cannot_be_is_told_with_the_dataset(
     assert said in refused.stderr
     assert str(dataset) in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "An error occurred while calling o2350.toPythonIterator.\n: org.apache.spark.SparkException: Not enough"
+            " memory to build the table.\n\tat org.apache.spark.sql.execution.SparkPlan.execute(SparkPlan.scala:197)\n",
+            "org.apache.spark.SparkException: Not enough memory to build the table.",
+        ),
+        (
+            'Job aborted due to stage failure:\nTraceback (most recent call last):\n  File "rows.py", line 1, in f\n'
+            "probe.store.problem.StoreError: measurement m-1 cannot be read\n\n\tat org.apache.spark.api.python\n",
+            "probe.store.problem.StoreError: measurement m-1 cannot be read",
+        ),
+        ("All masters are unresponsive\n", "All masters are unresponsive"),
+    ],
+)
+def test_of_what_spark_says_one_line_is_told(said: str, told: str) -> None:
+    assert reason_of(said) == told

@@ -191,7 +191,7 @@ def told_by_spark(of: object = "--engine spark") -> Iterator[None]:
     try:
         yield
     except (Py4JError, PySparkException) as error:
-        raise StoreError(f"{of}: Spark says: {_reason(str(error))}") from None
+        raise StoreError(f"{of}: Spark says: {reason_of(str(error))}") from None
 
 
 def _address(path: Path) -> str:
@@ -199,8 +199,9 @@ def _address(path: Path) -> str:
     return "file://" + re.sub(r"([*?{}\[\],\\])", r"\\\1", str(path.absolute()))
 
 
-def _reason(text: str) -> str:
-    """What a Python function of ours said in a worker, or else the first line."""
+def reason_of(text: str) -> str:
+    """Of all that Spark says of an error the one line that tells: what a Python function of ours raised in a worker, or
+    Spark itself; or else the first."""
     lines = [line.strip(": ") for line in text.splitlines() if line.strip()]
     raised = [line for line in lines if _RAISED.match(line)]
     return (raised or lines)[-1 if raised else 0][:300]

@@ -37,7 +37,7 @@ IN_PARTS = frozenset(
 Part = tuple[str, str]
 """Day and country."""
 _WHOLE: Part = ("", "")
-_BATCH = 1000
+_BATCH = 2000
 """Rows: so few that what is made of them fits into the processor's cache."""
 
 _CHOSEN = """
@@ -114,11 +114,13 @@ _SOURCES: Mapping[str, str] = {
     "listing_question": """listing_question WHERE listing_id IN chosen_listing
         ORDER BY listing_question.listing_id, listing_question.number""",
     "certificate": """certificate WHERE sha256 IN (
-        SELECT value FROM observation, json_each(certificates) WHERE measurement_id IN (SELECT id FROM chosen)
-        UNION SELECT value FROM control_observation, json_each(certificates)
-            WHERE measurement_id IN (SELECT id FROM chosen_control)
-        UNION SELECT value FROM store_observation, json_each(certificates) WHERE measurement_id IN (
-            SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
+        SELECT value FROM (
+            SELECT certificates FROM observation WHERE measurement_id IN (SELECT id FROM chosen)
+            UNION SELECT certificates FROM control_observation
+                WHERE measurement_id IN (SELECT id FROM chosen_control)
+            UNION SELECT certificates FROM store_observation WHERE measurement_id IN (
+                SELECT store_measurement_id FROM listing_question WHERE listing_id IN chosen_listing)
+        ), json_each(certificates)
     ) ORDER BY certificate.sha256""",
     "body": """body WHERE sha256 IN (
         SELECT body_sha256 FROM observation WHERE measurement_id IN (SELECT id FROM chosen)

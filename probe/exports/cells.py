@@ -49,7 +49,6 @@ _REMEMBERED = 20_000
 """Texts of one column."""
 _LONGEST = 2048
 """Characters of a text that is remembered."""
-_NO_JSON = 2  # characters: there is nothing in `[]`
 _NOTHING = frozenset((None, "", "[]", "{}"))
 
 
@@ -71,7 +70,7 @@ class _Memo(dict[Any, Any]):
         super().__init__()
         self._clean = clean
         self._full = False
-        self.depending: set[Any] = set()
+        self._depending: set[Any] = set()
         """Those of the last values of which that is so, and maybe others."""
 
     def of(self, values: Sequence[Any]) -> list[Any]:
@@ -80,18 +79,24 @@ class _Memo(dict[Any, Any]):
             return list(values)
         if self._full or not self:
             self.clear()
-            self.depending.clear()
+            self._depending.clear()
             self[None] = None
             self._full = False
         return list(map(self.__getitem__, values))
 
+    def depending(self, values: Sequence[Any]) -> list[int]:
+        """At which places of the last values what they become depends on the measurement."""
+        if not self._depending or self._depending.isdisjoint(values):
+            return []
+        return [at for at, value in enumerate(values) if value in self._depending]
+
     def __missing__(self, value: Any) -> Any:
         found, depends = self._clean(value)
-        is_short = _length(value) <= _LONGEST
+        is_short = _characters(value) <= _LONGEST
         if is_short:
             self[value] = found
         if depends:
-            self.depending.add(value)
+            self._depending.add(value)
         self._full |= len(self) >= _REMEMBERED or (depends and not is_short)
         return found
 
@@ -162,7 +167,7 @@ class Cells:
     ) -> list[Any]:
         memo, is_text = self._memos[table.name, column], dict(texts_of(table))[column] is Kind.TEXT
         clean = memo.of(values)
-        for row in _depending(memo, values):
+        for row in memo.depending(values):
             value, met = values[row], groups.met(groups.of(row))
             clean[row] = self.any(value, met) if is_text else _packed(self.any(msgspec.json.decode(value), met))
         take_out = _without if is_text else _without_in_json
@@ -174,7 +179,7 @@ class Cells:
     def _clean_headers(self, columns: Columns, groups: _Groups) -> dict[int, _Cookies]:
         """Gives the cookies of each measurement that has any."""
         clean = list(columns["headers"])
-        read = {row: _HEADERS.decode(text) for row, text in enumerate(clean) if text and len(text) > _NO_JSON}
+        read = {row: _HEADERS.decode(text) for row, text in enumerate(clean) if text not in _NOTHING}
         told = {row: self._told(headers, groups, row) for row, headers in read.items()}
         secret: dict[int, list[Header]] = {}
         for row, headers in told.items():
@@ -192,7 +197,7 @@ class Cells:
     def _told(self, headers: Sequence[Header], groups: _Groups, row: int) -> list[Header]:
         """The headers of one response."""
         told = self._headers.of(headers)
-        for at in _depending(self._headers, headers):
+        for at in self._headers.depending(headers):
             name, text = headers[at]
             told[at] = (name, self._redactor.text(text, groups.met(groups.of(row))))
         return told
@@ -283,18 +288,11 @@ class _Groups:
                 yield from (answer["value"] for answer in msgspec.json.decode(answers[row]))
 
 
-def _length(value: Any) -> int:
+def _characters(value: Any) -> int:
     """Characters of a text, or of a name and a text; of anything else, more than are remembered."""
     if isinstance(value, str):
         return len(value)
-    return sum(map(_length, value)) if isinstance(value, tuple) else _LONGEST + 1
-
-
-def _depending(memo: _Memo, values: Sequence[Any]) -> list[int]:
-    """At which places of these values, of which it has told, what they become depends on the measurement."""
-    if not memo.depending or memo.depending.isdisjoint(values):
-        return []
-    return [at for at, value in enumerate(values) if value in memo.depending]
+    return sum(map(_characters, value)) if isinstance(value, tuple) else _LONGEST + 1
 
 
 @cache

@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from probe.address import Address, embedded_v4, parse, special_use
-from probe.spelling import Spelling, any_spelling, base64_spelling, in_base64, word_spelling
+from probe.spelling import Spelling, any_spelling, base64_spelling, in_base64, may_be_escaped, word_spelling
 
 OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE = "[own]", "[private]", "[address]", "[cookie]", "[host]", "[mac]"
 _MARKS = frozenset(mark.strip("[]") for mark in (OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE))
@@ -64,6 +64,8 @@ class _Known:
     cores: tuple[str, ...]
     has_capitals: bool
     """Whether there is a capital letter in each core, as is so but for the rarest chance."""
+    run: re.Pattern[str]
+    """As many characters of base64 in a row as the shortest core has."""
     encoded: re.Pattern[str]
 
     @classmethod
@@ -71,16 +73,22 @@ class _Known:
         cores = in_base64(thing)
         spelled = word_spelling(thing) if isinstance(thing, str) else any_spelling(thing)
         has_capitals = all(core != core.lower() for core in cores)
-        return cls(mark, spelled, cores, has_capitals, re.compile(base64_spelling(cores)))
+        run = re.compile(rf"[\w+/-]{{{min(map(len, cores))}}}", re.ASCII)
+        return cls(mark, spelled, cores, has_capitals, run, re.compile(base64_spelling(cores)))
+
+    def may_be_in(self, text: str, lowered: str) -> bool:
+        """Of a text in which nothing is escaped."""
+        if self.spelled.may_be_in(lowered):
+            return True
+        if (self.has_capitals and text == lowered) or not self.run.search(text):
+            return False
+        for core in self.cores:  # noqa: SIM110 - a generator takes longer than all that it asks here
+            if core in text:
+                return True
+        return False
 
     def replaced(self, text: str) -> str:
-        text = self.spelled.replaced(self.mark, text)
-        if self.has_capitals and text.islower():
-            return text
-        for core in self.cores:
-            if core in text:
-                return self.encoded.sub(self.mark, text)
-        return text
+        return self.encoded.sub(self.mark, self.spelled.pattern.sub(self.mark, text))
 
 
 class Redactor:
@@ -155,8 +163,11 @@ class Redactor:
 
     def _redacted(self, text: str) -> tuple[str, bool]:
         """The text, and whether there are addresses left in it that a measurement may not have met."""
+        escaped, lowered = may_be_escaped(text), text.lower()
         for known in self._known:
-            text = known.replaced(text)
+            if escaped or known.may_be_in(text, lowered):
+                text = known.replaced(text)
+                lowered = text.lower()
         holds_more = False
 
         def put(address: Address) -> str | None:

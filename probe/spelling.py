@@ -41,23 +41,24 @@ class Spelling:
         pattern = re.compile("|".join(f"(?:{way.pattern})" for way in ways))
         return cls(pattern, tuple(dict.fromkeys(tuple(pieces) for way in ways for pieces in way.needs)))
 
-    def replaced(self, mark: str, text: str) -> str:
-        """The text with a mark in the place of each spelling."""
-        return self.pattern.sub(mark, text) if self.may_be_in(text) else text
-
-    def may_be_in(self, text: str) -> bool:
-        """Whether it is worth the while to look for them: the pattern is slow, and most texts hold none."""
-        if not text.isascii() or _ESCAPES.search(text):
-            return True
-        lowered = text.lower()
-        for pieces in self.needs:  # noqa: SIM110 - a generator takes longer than all that it asks here
-            if pieces[0] in lowered and all(piece in lowered for piece in pieces):
+    def may_be_in(self, lowered: str) -> bool:
+        """Whether it is worth the while to look for them in what this is in lower case, and nothing in it escaped: the
+        pattern is slow, and most texts hold none."""
+        for pieces in self.needs:
+            for piece in pieces:
+                if piece not in lowered:
+                    break
+            else:
                 return True
         return False
 
 
 _ESCAPES = re.compile(r"[%&\\\x00]")
-"""Without any of these, every character of a text stands for itself."""
+
+
+def may_be_escaped(text: str) -> bool:
+    """Whether not every character of a text must stand for itself."""
+    return not text.isascii() or _ESCAPES.search(text) is not None
 
 
 def any_spelling(address: Address) -> Spelling:

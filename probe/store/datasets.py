@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ _SOURCES: Mapping[str, str] = {
     "verdict": f"{_OF_MEASUREMENT.format(table='verdict')} {_OF_PART}, verdict.id",
     "reason": f"""{_OF_MEASUREMENT.format(table="verdict")} JOIN reason ON reason.verdict_id = verdict.id
         {_OF_PART}, reason.verdict_id, reason.number""",
-    "service_verdict": """service_verdict WHERE run_id IN chosen_run AND ifnull(service = :service, 1)
+    "service_verdict": """service_verdict WHERE +run_id IN chosen_run AND ifnull(service = :service, 1)
         ORDER BY service_verdict.id""",
     "listing": "listing WHERE id IN chosen_listing ORDER BY listing.id",
     "store_measurement": """store_measurement WHERE id IN (
@@ -146,7 +147,18 @@ class Dataset:
         self._by_day = by_day
         self._run: Run | None = None
         self._everything = {"service": wanted.service, "all": wanted == Filter()}
+        self._taken: dict[int, tuple[Any, ...]] = {}
+        self._numbers = count()
+        connection.create_function("take", -1, self._take)
         self._choose()
+
+    def _take(self, *row: Any) -> int:
+        """Keeps a row, and gives SQLite a number in its place. Python's sqlite3 lets its lock go and takes it again for
+        each column that it hands over, and not for the arguments of a function: a wide row comes in half of the time.
+        The numbers come in the order that was asked for, also where the rows are made in another and sorted."""
+        number = next(self._numbers)
+        self._taken[number] = row
+        return number
 
     def _choose(self) -> None:
         execute = self._connection.execute
@@ -173,14 +185,14 @@ class Dataset:
 
     def batches(self, table: str, part: Part, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a part, at most `size` at a time, each as the values of the table's columns."""
+        asked = {**self._everything, "day": part[0], "country": part[1]}
+        values = {name: value for name, value in asked.items() if f":{name}" in _SOURCES[table]}
         cursor = self._connection.cursor()
         cursor.row_factory = None
         selected = ", ".join(f"{table}.{column}" for column in TABLES[table].columns)
-        sql = f"SELECT {selected} FROM {_SOURCES[table]}"  # noqa: S608 - names and literals of our own
-        asked = {**self._everything, "day": part[0], "country": part[1]}
-        cursor.execute(sql, {name: value for name, value in asked.items() if f":{name}" in sql})
-        while batch := cursor.fetchmany(size):
-            yield batch
+        cursor.execute(f"SELECT take({selected}) FROM {_SOURCES[table]}", values)  # noqa: S608 - names of our own
+        while numbers := cursor.fetchmany(size):
+            yield [self._taken.pop(number) for (number,) in numbers]
 
     def rows(self, table: str) -> Iterator[dict[str, Any]]:
         """The rows of one table, under the names of its columns."""

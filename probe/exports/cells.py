@@ -59,7 +59,7 @@ def length(columns: Columns) -> int:
 
 def is_absent(values: Sequence[Any]) -> bool:
     """Whether there is none in any row, as is so for most columns of most batches."""
-    return not values or (values[0] is None and values.count(None) == len(values))
+    return not values or (values[0] is None and not any(values) and values.count(None) == len(values))
 
 
 class _Memo(dict[Any, Any]):
@@ -179,17 +179,21 @@ class Cells:
     def _clean_headers(self, columns: Columns, groups: _Groups) -> dict[int, _Cookies]:
         """Gives the cookies of each measurement that has any."""
         clean = list(columns["headers"])
-        read = {row: _HEADERS.decode(text) for row, text in enumerate(clean) if text not in _NOTHING}
-        told = {row: self._told(headers, groups, row) for row, headers in read.items()}
-        secret: dict[int, list[Header]] = {}
-        for row, headers in told.items():
-            if any(text == COOKIE for _, text in headers):
-                secret.setdefault(groups.of(row), []).extend(read[row])
-        cookies = {group: own for group, headers in secret.items() if (own := _Cookies.of(headers)).values}
+        told: dict[int, list[Header]] = {}
+        secret: dict[int, list[str]] = {}
+        for row, text in enumerate(clean):
+            if text in _NOTHING:
+                continue
+            headers = _HEADERS.decode(text)
+            told[row] = self._told(headers, groups, row)
+            for name, value in headers:
+                if name in SECRET_HEADERS:
+                    secret.setdefault(groups.of(row), []).append(value)
+        cookies = {group: own for group, values in secret.items() if (own := _Cookies.of(values)).values}
         for row, headers in told.items():
             clean[row] = dumps(headers)
             its = cookies.get(groups.of(row)) if cookies else None
-            if its is not None and its.may_be_in((clean[row],)):
+            if its is not None and its.may_be_in(clean[row]):
                 clean[row] = dumps([(name, _without(text, its.values)) for name, text in headers])
         columns["headers"] = clean
         return cookies
@@ -233,21 +237,23 @@ class _Cookies:
     """The same as they are, and as they stand inside JSON."""
 
     @classmethod
-    def of(cls, headers: Iterable[Header]) -> _Cookies:
-        """Those that were set by these headers."""
+    def of(cls, headers: Iterable[str]) -> _Cookies:
+        """Those that were set or sent by the values of these headers."""
         found: dict[str, None] = {}
-        for name, text in headers:
-            if name in SECRET_HEADERS:
-                pair = text.partition(";")[0]
-                value = pair.partition("=")[2].strip('" ') or pair
-                if len(value) >= _SHORTEST_COOKIE and value != COOKIE:
-                    found[value] = None
+        for text in headers:
+            pair = text.partition(";")[0]
+            value = pair.partition("=")[2].strip('" ') or pair
+            if len(value) >= _SHORTEST_COOKIE and value != COOKIE:
+                found[value] = None
         values = tuple(sorted(found, key=len, reverse=True))
         return cls(values, tuple(dict.fromkeys((*values, *(dumps(value)[1:-1] for value in values)))))
 
-    def may_be_in(self, texts: Iterable[str]) -> bool:
-        """Whether one of them stands in one of these texts, as it is or inside JSON."""
-        return any(value in text for text in texts for value in self.spelled)
+    def may_be_in(self, text: str) -> bool:
+        """Whether one of them stands in a text, as it is or inside JSON."""
+        for value in self.spelled:  # noqa: SIM110 - a generator takes longer than all that it asks here
+            if value in text:
+                return True
+        return False
 
 
 class _Groups:
@@ -258,6 +264,7 @@ class _Groups:
         ids = columns["measurement_id"]
         self._starts = [0, *compress(range(1, len(ids)), map(ne, ids[1:], ids))]
         self._met: dict[int, frozenset[str]] = {}
+        self._written = [values for name in _BY_A_SERVER if not is_absent(values := columns[name])]
 
     def of(self, row: int) -> int:
         return bisect_right(self._starts, row) - 1
@@ -269,8 +276,8 @@ class _Groups:
     def tell(self, group: int, cookies: _Cookies) -> bool:
         """Whether what a server wrote in it may name these."""
         rows = self.rows(group)
-        columns = [self._columns[name][rows.start : rows.stop] for name in _BY_A_SERVER]
-        return cookies.may_be_in([str(text) for column in columns for text in column if text is not None])
+        texts = (str(text) for column in self._written for text in column[rows.start : rows.stop] if text)
+        return cookies.may_be_in("\n".join(texts))
 
     def met(self, group: int) -> frozenset[str]:
         """The addresses that its operations went to, or were given by a resolver."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import compress
 from operator import ne
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -228,8 +227,7 @@ class Cells:
         return self._redactor.text(clean.hex())
 
 
-@dataclass(frozen=True, slots=True)
-class _Cookies:
+class _Cookies(NamedTuple):
     """The values of cookies, as far as they are long enough to be told from other text: the longest first."""
 
     values: tuple[str, ...]
@@ -296,10 +294,10 @@ class _Groups:
 
 
 def _characters(value: Any) -> int:
-    """Characters of a text, or of a name and a text; of anything else, more than are remembered."""
-    if isinstance(value, str):
-        return len(value)
-    return sum(map(_characters, value)) if isinstance(value, tuple) else _LONGEST + 1
+    """Characters of a text, or of the text of a header; of anything else, more than are remembered."""
+    if isinstance(value, tuple):
+        value = value[1]
+    return len(value) if isinstance(value, str) else _LONGEST + 1
 
 
 @cache

@@ -26,7 +26,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _VARIED = frozenset({"id", "measurement_id", "run_id", "started", "runtime", "started_at", "headers", "body", "der"})
 """Columns in which hardly a value comes twice."""
-_LONGEST = ("certificate", "body", "observation")
+_LONGEST = ("certificate", "body", "service_verdict", "observation")
 """Tables that take longest, a part of them: the first two are looked for in all observations."""
 
 
@@ -37,11 +37,9 @@ def write(redacted: Redacted, folder: Path, seen: Seen, workers: Workers | None 
         import pyarrow  # noqa: F401
     except ImportError:
         raise ExportError("Parquet needs pyarrow: pip install 'reachability-probe[analysis]'") from None
-    tasks: list[Task] = [
-        (table.name, part, str(folder / path_of(table, part)))
-        for table in redacted.present()
-        for part in redacted.dataset.parts(table.name)
-    ]
+    names = [table.name for table in redacted.present()]
+    parts = workers.parts() if workers else {name: redacted.dataset.parts(name) for name in names}
+    tasks = [(name, part, str(folder / path_of(SHAPES[name], part))) for name in names for part in parts[name]]
     if workers is None:
         counts = {task: write_part(redacted, Path(task[2]), SHAPES[task[0]], task[1], seen) for task in tasks}
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -62,6 +62,11 @@ class Workers:
                 raise ExportError("another process of this program does not begin to read; try again")
             _answer(line)
 
+    def parts(self) -> Mapping[str, Sequence[Part]]:
+        """Those of each table, once all of them have found out what is wanted. Raises ExportError."""
+        told: list[Mapping[str, Sequence[Part]]] = [_answer(line) for line in self._lines]
+        return told[0]
+
     def write(
         self, redactor: Redactor, *, bodies: bool, write_part: WritePart, tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, int, Seen]]:
@@ -106,6 +111,7 @@ def _work(line: Connection) -> None:
     try:
         path, wanted = line.recv()
         with view(path, wanted, by_day=True, ready=lambda: line.send(None)) as dataset, seldom_collected():
+            line.send({table: dataset.parts(table) for table in SHAPES})
             redactor, bodies, write_part = line.recv()
             redacted = Redacted(dataset, redactor, bodies=bodies)
             while True:

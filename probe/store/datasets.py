@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from probe.model import Result, Run
+from probe.once import once
 from probe.store import queries
 from probe.store.migrations import SCHEMA_VERSION
 from probe.store.opening import examine, reading
@@ -116,7 +117,8 @@ _SOURCES: Mapping[str, str] = {
         ORDER BY listing_question.listing_id, listing_question.number""",
     "certificate": """certificate WHERE sha256 IN (
         SELECT value FROM (
-            SELECT certificates FROM observation WHERE measurement_id IN (SELECT id FROM chosen)
+            SELECT certificates FROM observation
+                WHERE certificates IS NOT NULL AND measurement_id IN (SELECT id FROM chosen)
             UNION SELECT certificates FROM control_observation
                 WHERE measurement_id IN (SELECT id FROM chosen_control)
             UNION SELECT certificates FROM store_observation WHERE measurement_id IN (
@@ -133,7 +135,7 @@ _SOURCES: Mapping[str, str] = {
 DATASET_TABLES: tuple[str, ...] = tuple(_SOURCES)
 """In an order in which each comes after those it points at."""
 _RESOLVERS = """
-SELECT resolver_address FROM observation UNION SELECT resolver_address FROM store_observation
+SELECT DISTINCT resolver_address FROM {table} WHERE resolver_address IS NOT NULL
 """
 
 
@@ -150,7 +152,6 @@ class Dataset:
         self._taken: dict[int, tuple[Any, ...]] = {}
         self._numbers = count()
         connection.create_function("take", -1, self._take)
-        self._choose()
 
     def _take(self, *row: Any) -> int:
         """Keeps a row, and gives SQLite a number in its place. Python's sqlite3 lets its lock go and takes it again for
@@ -160,7 +161,9 @@ class Dataset:
         self._taken[number] = row
         return number
 
-    def _choose(self) -> None:
+    @once
+    def _chosen(self) -> sqlite3.Connection:
+        """The connection, once what is chosen stands in its temporary tables: of millions that takes a while."""
         execute = self._connection.execute
         execute(_CHOSEN.format(name="chosen"))
         execute(_CHOSEN.format(name="chosen_control"))
@@ -174,20 +177,25 @@ class Dataset:
         execute(choose.format(part=controls))
         execute(_CHOOSE_RUNS, self._everything)
         execute(_CHOOSE_LISTINGS, self._everything)
+        return self._connection
 
     def parts(self, table: str) -> list[Part]:
         """The parts of a table, in their order: of one that is not parted, or all in one, a single one of no name."""
         if table not in IN_PARTS:
             return [_WHOLE]
-        chosen = "chosen_control" if table.startswith("control_") else "chosen"
-        sql = f"SELECT DISTINCT day, country FROM {chosen} ORDER BY day, country"  # noqa: S608 - literals only
-        return [(row[0], row[1]) for row in self._connection.execute(sql)]
+        return self._parts["chosen_control" if table.startswith("control_") else "chosen"]
+
+    @once
+    def _parts(self) -> Mapping[str, list[Part]]:
+        sql = "SELECT DISTINCT day, country FROM {} ORDER BY day, country"
+        tables = ("chosen", "chosen_control")
+        return {name: [(row[0], row[1]) for row in self._chosen.execute(sql.format(name))] for name in tables}
 
     def batches(self, table: str, part: Part, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a part, at most `size` at a time, each as the values of the table's columns."""
         asked = {**self._everything, "day": part[0], "country": part[1]}
         values = {name: value for name, value in asked.items() if f":{name}" in _SOURCES[table]}
-        cursor = self._connection.cursor()
+        cursor = self._chosen.cursor()
         cursor.row_factory = None
         selected = ", ".join(f"{table}.{column}" for column in TABLES[table].columns)
         cursor.execute(f"SELECT take({selected}) FROM {_SOURCES[table]}", values)  # noqa: S608 - names of our own
@@ -212,10 +220,6 @@ class Dataset:
             self._run = queries.run(self._connection, run_id)
         return self._run
 
-    def count(self) -> int:
-        """How many measurements are chosen."""
-        return int(self._connection.execute("SELECT count(*) FROM chosen").fetchone()[0])
-
     def labels(self) -> frozenset[str]:
         """The parts of the names of all hosts that were targets: `line` and `me` of `line.me`."""
         hosts = self._connection.execute("SELECT DISTINCT host FROM target")
@@ -223,8 +227,10 @@ class Dataset:
 
     def resolvers(self) -> frozenset[str]:
         """The address of every resolver that was asked, also where that was not chosen."""
-        asked = {str(row[0]) for row in self._connection.execute(_RESOLVERS) if row[0] is not None}
-        for row in self._connection.execute("SELECT host FROM run WHERE id IN chosen_run"):
+        execute = self._connection.execute
+        tables = ("observation", "store_observation")
+        asked = {str(row[0]) for table in tables for row in execute(_RESOLVERS.format(table=table))}
+        for row in execute("SELECT host FROM run"):
             host = msgspec.json.decode(row[0])
             while host:
                 asked |= {str(each).rpartition(":")[0] for each in host.get("resolvers", ())}
@@ -236,8 +242,8 @@ class Dataset:
 def view(
     path: Path, wanted: Filter, *, by_day: bool = False, ready: Callable[[], None] = lambda: None
 ) -> Iterator[Dataset]:
-    """The rows of every table that belong to the measurements that `wanted` names, as they are when `ready` is called:
-    before it is found out which they are."""
+    """The rows of every table that belong to the measurements that `wanted` names, as they are when `ready` is
+    called."""
     with reading(path) as connection:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         ready()

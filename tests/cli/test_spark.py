@@ -31,6 +31,7 @@ from tests.cli.test_analysis import Verb, verb
 from tests.cli.test_engines import published, rewritten, world
 from tests.cli.test_judging_datasets import content, exported
 from tests.lab.lab import Finished
+from tests.lab.netns import die_with_parent
 
 __all__ = ["verb"]
 
@@ -104,7 +105,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         def begin(name: str, log: Path, *words: str) -> subprocess.Popen[bytes]:
             command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", *words]
             with log.open("wb") as file:
-                process = subprocess.Popen(command, env=environment, stdout=file, stderr=file, start_new_session=True)
+                process = subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdout=file,
+                    stderr=file,
+                    start_new_session=True,
+                    preexec_fn=die_with_parent,
+                )
             stack.callback(process.wait)
             stack.callback(_kill, process)
             return process

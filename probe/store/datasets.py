@@ -79,7 +79,8 @@ INSERT INTO chosen_listing SELECT id FROM listing
 WHERE (run_id IN chosen_run OR run_id IS NULL AND :all) AND ifnull(service = :service, 1)
 """
 
-# What follows FROM for each table: which rows, in which order. `part` is where its day and country come from.
+# What follows FROM for each table: which rows, in which order. `part` is where its day and country come from. A `+` has
+# a table read by its ids: found by another column it would be sorted, and held until its last row is there.
 _OF_PART = "WHERE part.day = :day AND part.country = :country ORDER BY part.id"
 _OF_MEASUREMENT = "chosen AS part JOIN {table} ON {table}.measurement_id = part.id"
 _SOURCES: Mapping[str, str] = {

@@ -51,7 +51,7 @@ _LONGEST = 2048
 _NOTHING = frozenset((None, "", "[]", "{}"))
 
 
-def length(columns: Columns) -> int:
+def length(columns: Mapping[str, Sequence[Any]]) -> int:
     """How many rows there are."""
     return len(next(iter(columns.values())))
 

@@ -7,12 +7,12 @@ Law: a process has one part open at a time and one batch of rows in memory, howe
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from probe.exports.cells import Columns, is_absent, length
+from probe.exports.cells import is_absent, length
 from probe.exports.files import ExportError, Resource, Seen
 from probe.exports.rows import Redacted
 from probe.exports.shape import SHAPES, Column, Kind, Table
@@ -99,30 +99,24 @@ def write_part(redacted: Redacted, path: Path, table: Table, part: Part, seen: S
     repeated = [column.name for column in table.columns if column.name not in _VARIED]
     count = 0
     with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as file:
-        waiting, rows = [_batch(table, first, plain)], length(first)
+        waiting = {name: list(values) for name, values in first.items()}
         for columns in batches:
-            if rows >= _BATCH:
-                count += _write(file, waiting, schema)
-                waiting, rows = [], 0
-            waiting.append(_batch(table, columns, plain))
-            rows += length(columns)
-        count += _write(file, waiting, schema)
+            if length(waiting) >= _BATCH:
+                count += _write(file, table, waiting, plain)
+                waiting = {name: [] for name in columns}
+            for name, values in columns.items():
+                waiting[name] += values
+        count += _write(file, table, waiting, plain)
     return count
 
 
-def _write(file: Any, waiting: list[Any], schema: Any) -> int:
-    import pyarrow
-
-    together = pyarrow.Table.from_batches(waiting).combine_chunks()
-    file.write_table(together.cast(schema))
-    return int(together.num_rows)
-
-
-def _batch(table: Table, columns: Columns, schema: Any) -> Any:
+def _write(file: Any, table: Table, columns: Mapping[str, Sequence[Any]], schema: Any) -> int:
     import pyarrow
 
     arrays = [_array(columns[column.name], column) for column in table.columns]
-    return pyarrow.RecordBatch.from_arrays(arrays, schema=schema)
+    together = pyarrow.Table.from_arrays(arrays, schema=schema)
+    file.write_table(together.cast(file.schema))
+    return int(together.num_rows)
 
 
 @cache

@@ -39,7 +39,7 @@ IN_PARTS = frozenset(
 Part = tuple[str, str]
 """Day and country."""
 _WHOLE: Part = ("", "")
-_BATCH = 2000
+_BATCH = 500
 """Rows: so few that what is made of them fits into the processor's cache."""
 
 _CACHE = 32 << 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,19 +139,12 @@ def _array(values: Sequence[Any], column: Column) -> Any:
     import pyarrow
 
     if is_absent(values):
-        return _absent(column, len(values))
+        return pyarrow.nulls(len(values), type=_type(column))
     if column.kind is Kind.BOOLEAN:
         return pyarrow.array([None if value is None else bool(value) for value in values], type=_type(column))
     if column.kind is Kind.TIME:
         return _moments(values, column)
     return pyarrow.array(values, type=_type(column))
-
-
-@lru_cache(maxsize=1024)
-def _absent(column: Column, rows: int) -> Any:
-    import pyarrow
-
-    return pyarrow.nulls(rows, type=_type(column))
 
 
 def _moments(values: Sequence[Any], column: Column) -> Any:

@@ -106,8 +106,8 @@ def on_spark(named: Sequence[Path], master: str) -> Iterator[Spark]:
 
 def checked_datasets(named: Sequence[Path]) -> dict[Path, Checked]:
     """Of the files that were named, the datasets. Raises Refusal with a line for each that is none."""
-    from probe.imports import UnreadableError
     from probe.imports.datasets import checked
+    from probe.imports.files import UnreadableError
 
     datasets, wrong = {}, []
     for path in named:
@@ -123,8 +123,8 @@ def checked_datasets(named: Sequence[Path]) -> dict[Path, Checked]:
 
 def _read(named: Sequence[Path], folder: Path, *, as_parquet: bool) -> tuple[list[Path], dict[Path, Tables]]:
     """The databases to read, and the datasets that are read as they are."""
-    from probe.imports import UnreadableError
     from probe.imports.datasets import write_verdicts
+    from probe.imports.files import UnreadableError
 
     paths, datasets, wrong = list(named), {}, []
     found = checked_datasets(named)

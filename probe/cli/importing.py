@@ -13,8 +13,8 @@ from probe.cli.errors import Refusal, Status, say
 
 if TYPE_CHECKING:
     from probe.classify import Fingerprints
-    from probe.imports import Skipped
     from probe.imports.datasets import Brought
+    from probe.imports.recording import Skipped
     from probe.store import Store
 
 _MOST_TOLD = 50
@@ -65,7 +65,8 @@ def _import(store: Store, files: list[Path], known: Fingerprints, key: str | Non
     from rich.console import Console
 
     from probe.form import dumps, result_json
-    from probe.imports import Importer, UnreadableError
+    from probe.imports.files import UnreadableError
+    from probe.imports.recording import Importer
     from probe.report.terminal import result_line, summary
 
     out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -97,8 +98,8 @@ def _import(store: Store, files: list[Path], known: Fingerprints, key: str | Non
 
 def _merge(store: Store, path: Path, key: str | None) -> Brought | None:
     """What came of a database or a dataset; None where the path is neither. Raises UnreadableError."""
-    from probe.imports import UnreadableError
     from probe.imports.datasets import PACKAGE, checked, is_database, merge_database, merge_dataset
+    from probe.imports.files import UnreadableError
 
     if path.is_dir():
         if not (path / PACKAGE).is_file():

@@ -146,8 +146,8 @@ def _judge_here(datasets: Sequence[Path], known: Fingerprints, counts: _Counts, 
     """Each in a database that is thrown away."""
     from tempfile import TemporaryDirectory
 
-    from probe.imports import UnreadableError
     from probe.imports.datasets import merge_dataset
+    from probe.imports.files import UnreadableError
     from probe.store import Store, StoreError
 
     found = engines.checked_datasets(datasets)

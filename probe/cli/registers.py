@@ -32,7 +32,7 @@ def import_file(
     lines were damaged, 5 when the file is no whole register: then the earlier one stays as it was."""
     from probe.cli.settings import database, load_config
     from probe.form import dumps, register_json
-    from probe.imports import UnreadableError
+    from probe.imports.files import UnreadableError
     from probe.imports.registers import RegisterFile
     from probe.report.registers import register_line
     from probe.store import StoreError

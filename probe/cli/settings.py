@@ -9,7 +9,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,8 +22,9 @@ from probe.cli.errors import Refusal, Status
 from probe.model import Vantage
 from probe.networks import Networks, NetworksError
 from probe.ooni import HELPER_PREFIX
-from probe.steps.host import own_addresses, system_resolvers
-from probe.steps.network import Resolver, SecureResolver
+
+if TYPE_CHECKING:
+    from probe.steps.network import Resolver, SecureResolver
 
 _CHECKOUT = Path(__file__).parents[2]
 _LONGEST = 1 << 20
@@ -253,6 +254,9 @@ def _is_web_url(text: str) -> bool:
 
 def resolvers(flag: str | None, config: Config) -> tuple[Resolver, ...]:
     """The resolver that was named, IP[:PORT], or those of the system."""
+    from probe.steps.host import system_resolvers
+    from probe.steps.network import Resolver
+
     text = flag if flag is not None else config.resolver
     if text is None:
         return system_resolvers()
@@ -270,6 +274,8 @@ def resolvers(flag: str | None, config: Config) -> tuple[Resolver, ...]:
 
 def secure_resolver(flag: str | None, config: Config) -> SecureResolver | None:
     """The resolver that follow-ups ask over HTTPS, `https://ADDRESS[:PORT]/PATH`; None where none was named."""
+    from probe.steps.network import SecureResolver
+
     text = flag if flag is not None else config.doh
     if text is None:
         return None
@@ -333,6 +339,8 @@ def known_networks(flags: list[Path] | None, config: Config) -> Networks:
 def vantage(config: Config, networks: Networks) -> Vantage:
     """Where this probe stands: environment, then configuration, then what the databases of networks say of this host's
     own public address, if it has one; the rest is unknown."""
+    from probe.steps.host import own_addresses
+
     return networks.vantage(_vantage(config), own_addresses() if networks.databases else ())
 
 

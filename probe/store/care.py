@@ -13,9 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-from sqlite_utils import Database
 
 from probe.form import parse_time, time_text
 from probe.store.opening import reading
@@ -23,7 +23,10 @@ from probe.store.problem import refuse
 from probe.store.process import is_alive
 from probe.store.schema import TABLES
 
-Writing = Callable[[], AbstractContextManager[Database]]
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+Writing = Callable[[], AbstractContextManager["Database"]]
 """One transaction."""
 
 _BATCH = 200

@@ -13,10 +13,9 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlite_utils import Database
 
 from probe.form import parse_time, time_text
 from probe.model import Vantage
@@ -25,6 +24,9 @@ from probe.store.adding import insert
 from probe.store.care import note_older
 from probe.store.datasets import DATASET_TABLES
 from probe.store.schema import TABLES, unique_key
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 Row = Mapping[str, Any]
 Tables = Callable[[str], Iterator[Row]]

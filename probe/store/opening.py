@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING
 
 from probe.store.migrations import APPLICATION_ID, SCHEMA_VERSION, migrate
 from probe.store.problem import BUSY_SECONDS, refuse, refuse_writing, told_plainly
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER = 100  # bytes; sqlite.org/fileformat.html §1.3
@@ -36,7 +38,7 @@ def open_database(path: Path, *, create: bool) -> Database:
         try:
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA synchronous = FULL")  # in WAL, less would lose the last commits with the power
-            db = Database(connection, execute_plugins=False)
+            db = over(connection)
             migrate(db)
             _write_ahead(connection)
         except BaseException:
@@ -52,6 +54,14 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
         connection.row_factory = sqlite3.Row
         connection.execute("BEGIN")
         yield connection
+
+
+def over(connection: sqlite3.Connection) -> Database:
+    """The same connection, for what writes. `sqlite_utils` is loaded here and nowhere else, since it loads pandas where
+    that is installed: what only reads does not wait for it."""
+    from sqlite_utils import Database
+
+    return Database(connection, execute_plugins=False)
 
 
 def schema_of(path: Path) -> int:

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from probe.store.migrations import migrate, transaction
+from probe.store.opening import over
 from probe.store.problem import told_plainly
 from probe.store.schema import TABLES
 
@@ -103,7 +102,7 @@ def write_copy(path: Path, tables: Iterable[tuple[str, Iterator[Mapping[str, Any
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA foreign_keys = ON")
-        db = Database(connection, execute_plugins=False)
+        db = over(connection)
         migrate(db)
         counts: dict[str, int] = {}
         with transaction(db):

@@ -19,12 +19,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-from sqlite_utils import Database
 
 from probe.form import parse_time, time_text
 from probe.register import By, Entry, Keys, Kind, Register, Standing, Wanted, keys_listing, keys_near
 from probe.store.migrations import transaction
-from probe.store.opening import reading
+from probe.store.opening import over, reading
 from probe.store.problem import BUSY_SECONDS, StoreError, told_plainly
 from probe.store.process import is_alive, process_token
 
@@ -102,7 +101,7 @@ class _Workshop:
             connection.execute("ATTACH ? AS target", (str(self._path),))
             connection.execute("PRAGMA target.synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
-            self._db = Database(connection, execute_plugins=False)
+            self._db = over(connection)
             stack.pop_all()
         return self
 

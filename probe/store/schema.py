@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from probe.model import DETAILS, Certainty, Confidence, Outcome, ProtocolName, Scheme, StepName
 from probe.store.views import VIEWS
 from probe.storefront import AppStore, Listing, Said
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 _COMMON: Mapping[str, type] = {
     "measurement_id": str,

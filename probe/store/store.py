@@ -13,9 +13,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, Any, Self
 
 from probe.budget import Traffic
 from probe.form import time_text
@@ -37,6 +35,9 @@ from probe.store.registers import Registers, replace_register
 from probe.store.uploads import Uploads
 from probe.store.usage import usage
 from probe.storefront import StoreCheck
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 _SLACK = 1.2
 """How much larger than it may be a file is allowed to stay once room was made in it."""

@@ -12,15 +12,18 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-from sqlite_utils import Database
 
 from probe.form import parse_time
 from probe.store import care
 from probe.store.opening import reading
 from probe.store.process import is_alive
 from probe.store.queries import Filter
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 MOST_MEASUREMENTS = 1000
 """In one parcel."""

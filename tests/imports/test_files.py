@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from probe.imports import UnreadableError, files
-from probe.imports.files import records
+from probe.imports import files
+from probe.imports.files import UnreadableError, records
 from tests.imports.sampled import one, write
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.imports import UnreadableError
+from probe.imports.files import UnreadableError
 from probe.imports.register_line import DUMP as DUMP_FORM
 from probe.imports.register_line import read_line
 from probe.imports.registers import LONGEST_LINE, RegisterFile

@@ -59,6 +59,8 @@ def parse_time(text: str) -> datetime:
     """The moment a `time_text` names."""
     try:
         moment = datetime.fromisoformat(text)
+        if moment.tzinfo is UTC:  # ours are, and there are millions of them
+            return moment
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
         raise FormError(f"not an ISO 8601 time: {text!r:.60}") from None

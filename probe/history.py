@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from probe.model import Vantage
 from probe.words import Confidence, Method, Outcome
 
@@ -23,9 +25,9 @@ class Point:
     """The database."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """One verdict on one subject, in one narrow row."""
+class Judged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One verdict on one subject, in one narrow row. There are millions: a struct is made in a fifth of the time of a
+    dataclass, and the search for cycles passes it by."""
 
     subject: str
     """The id of a service, or the name of a target."""

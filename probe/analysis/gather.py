@@ -8,8 +8,8 @@ or in the workers of a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from heapq import merge
@@ -89,15 +89,18 @@ def gather(
     histories = tuple(histories)
     same = _same(histories) if len(histories) > 1 else {}
     if cluster is not None:
-        beside = () if targets else tuple(row for history in histories for row in _concluded(history, subject))
+        beside = () if targets else tuple(chain(*(_concluded(each, each.concluded(), subject) for each in histories)))
         return _spread(cluster.spread(histories, beside, targets=targets, subject=subject), same)
     return _targets(histories, subject, same) if targets else _services(histories, subject, same)
 
 
 def _services(histories: Sequence[History], subject: str | None, same: Mapping[Point, Point]) -> Gathered:
-    recorded = (history.services(subject) for history in histories)
-    concluded = (_concluded(history, subject) for history in histories)
-    rows = _once((row for both in zip(recorded, concluded, strict=True) for row in chain(*both)), same)
+    found: list[Judged] = []
+    for history in histories:
+        recorded = list(history.services(subject))
+        found += recorded
+        found += _concluded(history, {row.identity for row in recorded}, subject)
+    rows = _once(found, same)
     return Gathered(
         points=tuple(dict.fromkeys(row.point for row in rows)),
         newest=max((row.started_at for row in rows), default=None),
@@ -174,15 +177,14 @@ def _once(rows: Iterable[Judged], same: Mapping[Point, Point]) -> tuple[Judged, 
         before = kept.setdefault(row.identity, row)
         if row.made_at > before.made_at:
             kept[row.identity] = row
-    united = (replace(row, point=_first(same, row.point)) if same else row for row in kept.values())
+    united = (msgspec.structs.replace(row, point=_first(same, row.point)) if same else row for row in kept.values())
     return tuple(sorted(united, key=_by_time))
 
 
-def _concluded(history: History, subject: str | None) -> Iterator[Judged]:
-    """What follows for services that their runs have not concluded themselves."""
-    for each in history.unconcluded():
-        if subject in (None, each.need.service):
-            yield from _judged(history.name, each)
+def _concluded(history: History, recorded: Collection[tuple[str, str]], subject: str | None) -> Iterator[Judged]:
+    """What follows for services that their runs have not concluded themselves: those are `recorded`."""
+    for each in history.unconcluded(recorded, subject):
+        yield from _judged(history.name, each)
 
 
 def _judged(source: str, each: Unconcluded) -> Iterator[Judged]:

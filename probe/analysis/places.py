@@ -23,9 +23,12 @@ def by_place(rows: Iterable[Judged], by: By = By.NETWORK, places: Mapping[Point,
     are those of `places_of`, where there are more vantage points than those of the rows."""
     rows = list(rows)
     places = places if places is not None else places_of(dict.fromkeys(row.point for row in rows), by)
-    found: dict[tuple[str, Place], dict[Point, list[Judged]]] = defaultdict(lambda: defaultdict(list))
+    heard: dict[tuple[str, Point], list[Judged]] = defaultdict(list)
     for row in rows:
-        found[row.subject, places[row.point]][row.point].append(row)
+        heard[row.subject, row.point].append(row)
+    found: dict[tuple[str, Place], dict[Point, list[Judged]]] = defaultdict(dict)
+    for (subject, point), of_one in heard.items():
+        found[subject, places[point]][point] = of_one
     return {key: found[key] for key in sorted(found)}
 
 

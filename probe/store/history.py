@@ -7,11 +7,12 @@ else. Reads only, in one snapshot; what cannot be a verdict is a StoreError. Obs
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -88,18 +89,22 @@ _ORIGINS = f"""
     WHERE measurement.run_id IS NULL
     ORDER BY id
 """  # noqa: S608 - literals only
-# `wanted` is read first, and the rest found by its rows: without CROSS, SQLite may do it the other way round.
+# `wanted` is read first, and the rest found by its rows: without CROSS, SQLite may do it the other way round. What is
+# wanted is said once more as values: by those, DuckDB finds the few parts of the files that hold it.
 _EVIDENCE = f"""
     WITH wanted(subject, origin) AS (VALUES {{values}})
     SELECT wanted.subject, wanted.origin, CAST(measurement.id AS TEXT) AS id, CAST(target.name AS TEXT) AS target,
            verdict.outcome, CAST(verdict.methods AS TEXT) AS methods, verdict.confidence,
            CAST(reason.code AS TEXT) AS code
     FROM wanted CROSS JOIN measurement {_ON_TARGET}
-    WHERE {{condition}} AND {NEWEST}
+    WHERE {{condition}} AND {{column}} IN ({{origins}}) AND {NEWEST}
     ORDER BY target.name, measurement.started_at, measurement.id
 """  # noqa: S608 - literals only
-_OF_RUN = "measurement.run_id = wanted.origin AND target.service = wanted.subject AND target.role IS NOT NULL"
-_OF_ONE = "measurement.id = wanted.origin"
+_OF_RUN = (
+    "measurement.run_id = wanted.origin AND target.service = wanted.subject AND target.role IS NOT NULL",
+    "measurement.run_id",
+)
+_OF_ONE = ("measurement.id = wanted.origin", "measurement.id")
 _OF_RUNS = f"""
     WITH wanted(id) AS (VALUES {{values}})
     SELECT measurement.run_id, measurement.id, measurement.started_at, target.scheme, target.host, target.port,
@@ -116,7 +121,7 @@ _RUNS = f"""
 """  # noqa: S608 - literals only
 _CONCLUDED = "SELECT run_id, service FROM service_verdict"
 _AT_ONCE = 5000
-"""Values in one question."""
+"""Verdicts, or runs, in one question, with three values each at most; SQLite takes 32,766 (sqlite.org/limits.html)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,14 +185,21 @@ class History:
             for row in self.answers.ask(_ORIGINS):
                 yield row["id"], point_from_row(row, self.name)
 
-    def unconcluded(self) -> Iterator[Unconcluded]:
-        """The services that a run was to measure as a whole and has no verdict on, as one that was killed."""
+    def concluded(self) -> set[tuple[str, str]]:
+        """The identities of the verdicts that `services` brings."""
         with told_plainly(self.path):
-            concluded = {(row["run_id"], row["service"]) for row in self.answers.ask(_CONCLUDED)}
+            return {(row["service"], row["run_id"]) for row in self.answers.ask(_CONCLUDED)}
+
+    def unconcluded(self, concluded: Collection[tuple[str, str]], service: str | None = None) -> Iterator[Unconcluded]:
+        """The services that a run was to measure as a whole and has no verdict on, as one that was killed: it is not
+        among the identities of those that were concluded."""
+        with told_plainly(self.path):
             missing = []
             for row in self.answers.ask(_RUNS):
                 needs = [
-                    need for need in needs_from_text(row["services"]) if (row["id"], need.service) not in concluded
+                    need
+                    for need in needs_from_text(row["services"])
+                    if service in (None, need.service) and (need.service, row["id"]) not in concluded
                 ]
                 if needs:
                     missing.append((row["id"], vantage_from_row(row), needs))
@@ -201,12 +213,18 @@ class History:
         identity."""
         verdicts = list(verdicts)
         found: dict[tuple[str, str], list[Evidence]] = {each.identity: [] for each in verdicts}
-        for of_one, condition in ((True, _OF_ONE), (False, _OF_RUN)):
-            keys = [key for each in verdicts if (each.measurement_id is not None) is of_one for key in [each.identity]]
+        for of_one, (condition, column) in ((True, _OF_ONE), (False, _OF_RUN)):
+            keys = [each.identity for each in verdicts if (each.measurement_id is not None) is of_one]
             for some in _some(list(dict.fromkeys(keys))):
-                sql = _EVIDENCE.format(values=", ".join(["(?, ?)"] * len(some)), condition=condition)
+                origins = list(dict.fromkeys(origin for _, origin in some))
+                sql = _EVIDENCE.format(
+                    values=", ".join(["(?, ?)"] * len(some)),
+                    condition=condition,
+                    column=column,
+                    origins=", ".join("?" * len(origins)),
+                )
                 with told_plainly(self.path):
-                    for row in self.answers.ask(sql, [value for key in some for value in key]):
+                    for row in self.answers.ask(sql, [*chain(*some), *origins]):
                         found[row["subject"], row["origin"]].append(_evidence_from_row(row))
         return {key: tuple(each) for key, each in found.items()}
 

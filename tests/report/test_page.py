@@ -6,11 +6,11 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 
 from probe.analysis import by_place, compare, timeline
 from probe.history import Evidence, Judged, Point

@@ -121,16 +121,11 @@ class Redactor:
             *((name, NAME) for name in sorted(self._names, key=len, reverse=True)),
         ]
         self._known = [_Known.of(thing, mark) for thing, mark in things]
-        self._text = lru_cache(maxsize=1 << 16)(self._redacted)
+        self._remembered = lru_cache(maxsize=1 << 16)(self.looked_at)
 
     def __reduce__(self) -> tuple[Callable[..., Redactor], tuple[object, ...]]:
         """Another process makes it anew."""
         return _as_told, self._told
-
-    def looked_at(self, text: str) -> tuple[str, bool]:
-        """The text without what is the volunteer's own, and whether other addresses are left in it: where none are, it
-        is the same whatever was met."""
-        return (self._text if len(text) <= _REMEMBERED else self._redacted)(text)
 
     def text(self, text: str, met: frozenset[str] | None = None) -> str:
         """The text without what is the volunteer's own, and without private addresses.
@@ -138,7 +133,7 @@ class Redactor:
         With `met`, the addresses that a measurement went to or was given, every other address is replaced too: a server
         may have written to whom it spoke.
         """
-        quick, holds_more = self.looked_at(text)
+        quick, holds_more = (self._remembered if len(text) <= _REMEMBERED else self.looked_at)(text)
         return self._addresses(quick, met) if met is not None and holds_more else quick
 
     def resolver(self, text: str) -> str:
@@ -161,8 +156,9 @@ class Redactor:
         packed = [a.packed for a in self._own]
         return self.text(text) != text or any(each in data for each in packed if len(each) == 16)
 
-    def _redacted(self, text: str) -> tuple[str, bool]:
-        """The text, and whether there are addresses left in it that a measurement may not have met."""
+    def looked_at(self, text: str) -> tuple[str, bool]:
+        """The text without what is the volunteer's own, and whether other addresses are left in it: where none are, it
+        is the same whatever was met. Nothing is remembered."""
         escaped, lowered = may_be_escaped(text), text.lower()
         for known in self._known:
             if escaped or known.may_be_in(text, lowered):

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from probe.exports.cells import Columns, length
+from probe.exports.memo import Columns, length
 from probe.exports.rows import Redacted
 from probe.exports.shape import Table
 from probe.form import time_text

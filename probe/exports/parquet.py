@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from probe.exports.cells import is_absent, length
 from probe.exports.files import ExportError, Resource, Seen
+from probe.exports.memo import is_absent, length
 from probe.exports.rows import Redacted
 from probe.exports.shape import SHAPES, Column, Kind, Table
 from probe.exports.workers import Task, Workers

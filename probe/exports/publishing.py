@@ -9,9 +9,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from probe.exports.cells import Columns
 from probe.exports.datasette import metadata, yaml
 from probe.exports.files import ExportError, Seen, seldom_collected
+from probe.exports.memo import Columns
 from probe.exports.package import About
 from probe.exports.rows import Redacted, Row, rows_of
 from probe.exports.shape import Table

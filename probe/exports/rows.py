@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from probe import certificate
-from probe.exports.cells import Cells, Columns
+from probe.exports.cells import Cells
+from probe.exports.memo import Columns
 from probe.exports.shape import SHAPES, Kind, Table
 from probe.form import dumps
 from probe.model import Measurement, Observation, Result, Run, Target

@@ -84,3 +84,20 @@ def test_no_table_that_grows_is_sorted_as_a_whole(dataset: Dataset, table: str) 
     (sql,) = [sql for sql in asked if "take(" in sql]
     plan = [row["detail"] for row in dataset._connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
     assert "USE TEMP B-TREE FOR ORDER BY" not in plan
+
+
+def test_what_belongs_to_no_verdict_stays(path: Path) -> None:
+    """What a measurement that was not judged has alone, in a file that is exported whole."""
+    alone = "0a" * 32
+    with closing(sqlite3.connect(path)) as connection, connection:
+        (unjudged,) = connection.execute("SELECT min(id) FROM measurement").fetchone()
+        of_it = "SELECT id FROM verdict WHERE measurement_id = ?"
+        connection.execute(f"DELETE FROM reason WHERE verdict_id IN ({of_it})", (unjudged,))
+        connection.execute("DELETE FROM verdict WHERE measurement_id = ?", (unjudged,))
+        connection.execute("INSERT INTO certificate VALUES (?, ?)", (alone, b"der"))
+        connection.execute(
+            "UPDATE observation SET certificates = ? WHERE measurement_id = ?", (f'["{alone}"]', unjudged)
+        )
+    with view(path, Filter()) as dataset:
+        assert alone not in {row["sha256"] for row in dataset.rows("certificate")}
+        assert unjudged not in {row["id"] for row in dataset.rows("measurement")}

@@ -22,6 +22,8 @@ from probe.store.datasets import Part
 
 _BATCH = 20_000
 """Rows that are held, and the least that a row group has where there are so many."""
+_MOST_BYTES = 32 << 20
+"""Of pages that are held; a row group ends with them."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _VARIED = frozenset({"id", "measurement_id", "run_id", "started", "runtime", "started_at", "headers", "body", "der"})
@@ -101,13 +103,17 @@ def write_part(redacted: Redacted, path: Path, table: Table, part: Part, seen: S
     with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as file:
         waiting = {name: list(values) for name, values in first.items()}
         for columns in batches:
-            if length(waiting) >= _BATCH:
+            if length(waiting) >= _BATCH or _bytes(table, waiting) >= _MOST_BYTES:
                 count += _write(file, table, waiting, plain)
                 waiting = {name: [] for name in columns}
             for name, values in columns.items():
                 waiting[name] += values
         count += _write(file, table, waiting, plain)
     return count
+
+
+def _bytes(table: Table, columns: Mapping[str, Sequence[Any]]) -> int:
+    return sum(sum(map(len, columns[column.name])) for column in table.columns if column.kind is Kind.BYTES)
 
 
 def _write(file: Any, table: Table, columns: Mapping[str, Sequence[Any]], schema: Any) -> int:

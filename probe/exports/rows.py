@@ -22,10 +22,12 @@ from probe.model import Measurement, Observation, Result, Run, Target
 from probe.once import once
 from probe.redaction import Redactor
 from probe.store import observations_as_rows, observations_from_rows
-from probe.store.datasets import Dataset, Part
+from probe.store.datasets import BATCH, Dataset, Part
 
 Row = dict[str, Any]
 
+_FEW = 16
+"""Rows of pages or certificates, each of which may have half a megabyte, that are held."""
 _UNITED = ("vantage", "target")
 """Tables whose rows may be the same once they are redacted; then the first stands for all."""
 
@@ -55,7 +57,7 @@ class Redacted:
     def batches(self, table: Table, part: Part) -> Iterator[Columns]:
         """The rows of a part of a table, a batch at a time."""
         pointing = {column: self._united[other] for column, other, _ in table.foreign_keys if other in _UNITED}
-        for columns in self._redacted(table, self._whole(table, self.dataset.batches(table.name, part))):
+        for columns in self._redacted(table, self._whole(table, part)):
             for column, numbers in pointing.items():
                 columns[column] = [numbers[number] for number in columns[column]]
             if table.name in _UNITED:
@@ -81,14 +83,16 @@ class Redacted:
         first: dict[bytes, int] = {}
         numbers = {}
         for part in self.dataset.parts(table.name):
-            for columns in self._redacted(table, self._whole(table, self.dataset.batches(table.name, part))):
+            for columns in self._redacted(table, self._whole(table, part)):
                 for number, *rest in zip(*columns.values(), strict=True):
                     numbers[number] = first.setdefault(msgspec.json.encode(rest), number)
         return numbers
 
-    def _whole(self, table: Table, batches: Iterator[list[tuple[Any, ...]]]) -> Iterator[Columns]:
-        """The same by columns; of observations, no measurement is in two of them."""
+    def _whole(self, table: Table, part: Part) -> Iterator[Columns]:
+        """The rows of a part by columns; of observations, no measurement is in two of them."""
         names = [column.name for column in table.columns]
+        size = _FEW if any(column.kind is Kind.BYTES for column in table.columns) else BATCH
+        batches = self.dataset.batches(table.name, part, size)
         if not table.name.endswith("observation"):
             return (_by_columns(names, batch) for batch in batches)
         return (_by_columns(names, batch) for batch in _unbroken(batches, names.index("measurement_id")))

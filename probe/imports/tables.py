@@ -28,7 +28,8 @@ Row = dict[str, Any]
 _LONGEST_LINE = 4 * LONGEST_RECORD  # a body of the largest size, in base64
 _LARGEST_GROUP = 2 << 30
 """Bytes of a row group, unpacked."""
-_BATCH = 2000
+_BATCH, _FEW = 2000, 16
+"""Rows that are held; and where there are pages or certificates in them."""
 _CELL = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n)')
 _TRUTH = {"true": True, "false": False}
 _WRONG = (ValueError, msgspec.MsgspecError, RecursionError, binascii.Error)
@@ -114,8 +115,10 @@ def _parquet(path: Path, table: str) -> Iterator[Row]:
             groups = (file.metadata.row_group(each) for each in range(file.metadata.num_row_groups))
             if any(group.total_byte_size > _LARGEST_GROUP for group in groups):
                 raise UnreadableError(f"{path}: has a row group of over {_LARGEST_GROUP >> 30} GiB")
-            columns = [name for name in dataset_columns(table) if name in file.schema_arrow.names]
-            for batch in file.iter_batches(batch_size=_BATCH, columns=columns):
+            kinds = dataset_columns(table)
+            columns = [name for name in kinds if name in file.schema_arrow.names]
+            size = _FEW if bytes in kinds.values() else _BATCH
+            for batch in file.iter_batches(batch_size=size, columns=columns):
                 for row in batch.to_pylist():
                     number += 1
                     yield _row(table, row, _from_arrow)

@@ -39,7 +39,7 @@ IN_PARTS = frozenset(
 Part = tuple[str, str]
 """Day and country."""
 _WHOLE: Part = ("", "")
-_BATCH = 500
+BATCH = 500
 """Rows: so few that what is made of them fits into the processor's cache."""
 
 _CACHE = 32 << 10
@@ -205,7 +205,7 @@ class Dataset:
         tables = ("chosen", "chosen_control")
         return {name: [(row[0], row[1]) for row in self._chosen.execute(sql.format(name))] for name in tables}
 
-    def batches(self, table: str, part: Part, size: int = _BATCH) -> Iterator[list[tuple[Any, ...]]]:
+    def batches(self, table: str, part: Part, size: int = BATCH) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of a part, at most `size` at a time, each as the values of the table's columns."""
         asked = {**self._everything, "day": part[0], "country": part[1]}
         values = {name: value for name, value in asked.items() if f":{name}" in _SOURCES[table]}

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
+import zlib
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from bench.dataset import fill
 from probe.classify import classify
@@ -50,3 +55,34 @@ def test_it_comes_through_parquet(db: Path, tmp_path: Path) -> None:
     first = export(db, tmp_path / "first", "parquet")
     assert import_files([first], db=tmp_path / "new.sqlite") == Status.OK
     assert contents(export(tmp_path / "new.sqlite", tmp_path / "again", "parquet")) == contents(first)
+
+
+_PAGES, _PAGE = 96, 512 << 10
+
+
+@pytest.fixture
+def with_pages(tmp_path: Path) -> Path:
+    """So many pages of the greatest length, none like another."""
+    path = tmp_path / "pages.sqlite"
+    fill(path, 4000)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        sql = "SELECT measurement_id, id FROM observation WHERE step = 'http' LIMIT ?"
+        rows = connection.execute(sql, (_PAGES,)).fetchall()
+        for number, row in enumerate(rows):
+            page = (b"page %d " % number).ljust(_PAGE, b"x")
+            sha256 = hashlib.sha256(page).hexdigest()
+            connection.execute("INSERT INTO body VALUES (?, ?, ?)", (sha256, len(page), zlib.compress(page, 1)))
+            connection.execute(
+                "UPDATE observation SET body_sha256 = ? WHERE measurement_id = ? AND id = ?", (sha256, *row)
+            )
+    return path
+
+
+def test_no_more_pages_are_held_than_memory_has_room_for(with_pages: Path, tmp_path: Path) -> None:
+    first = export(with_pages, tmp_path / "first", "parquet", bodies=True)
+    with parquet.ParquetFile(first / "body" / "part-0.parquet") as file:
+        groups = [file.metadata.row_group(each) for each in range(file.metadata.num_row_groups)]
+    assert sum(group.num_rows for group in groups) == _PAGES
+    assert max(group.total_byte_size for group in groups) < 44 << 20
+    assert import_files([first], db=tmp_path / "new.sqlite") == Status.OK
+    assert contents(export(tmp_path / "new.sqlite", tmp_path / "again", "parquet", bodies=True)) == contents(first)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from probe.address import Address, embedded_v4, parse, special_use
-from probe.spelling import Spelling, any_spelling, base64_spelling, in_base64, may_be_escaped, word_spelling
+from probe.spelling import Signs, Spelling, any_spelling, base64_spelling, in_base64, may_be_escaped, word_spelling
 
 OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE = "[own]", "[private]", "[address]", "[cookie]", "[host]", "[mac]"
 _MARKS = frozenset(mark.strip("[]") for mark in (OWN, PRIVATE, OTHER, COOKIE, NAME, HARDWARE))
@@ -62,30 +62,15 @@ class _Known:
     mark: str
     spelled: Spelling
     cores: tuple[str, ...]
-    has_capitals: bool
-    """Whether there is a capital letter in each core, as is so but for the rarest chance."""
-    run: re.Pattern[str]
-    """As many characters of base64 in a row as the shortest core has."""
+    """Of what it becomes in base64."""
+    signs: Signs
     encoded: re.Pattern[str]
 
     @classmethod
     def of(cls, thing: Address | str, mark: str) -> _Known:
         cores = in_base64(thing)
         spelled = word_spelling(thing) if isinstance(thing, str) else any_spelling(thing)
-        has_capitals = all(core != core.lower() for core in cores)
-        run = re.compile(rf"[\w+/-]{{{min(map(len, cores))}}}", re.ASCII)
-        return cls(mark, spelled, cores, has_capitals, run, re.compile(base64_spelling(cores)))
-
-    def may_be_in(self, text: str, lowered: str) -> bool:
-        """Of a text in which nothing is escaped."""
-        if self.spelled.may_be_in(lowered):
-            return True
-        if (self.has_capitals and text == lowered) or not self.run.search(text):
-            return False
-        for core in self.cores:  # noqa: SIM110 - a generator takes longer than all that it asks here
-            if core in text:
-                return True
-        return False
+        return cls(mark, spelled, cores, Signs.of(spelled.needs, cores), re.compile(base64_spelling(cores)))
 
     def replaced(self, text: str) -> str:
         return self.encoded.sub(self.mark, self.spelled.pattern.sub(self.mark, text))
@@ -121,6 +106,10 @@ class Redactor:
             *((name, NAME) for name in sorted(self._names, key=len, reverse=True)),
         ]
         self._known = [_Known.of(thing, mark) for thing, mark in things]
+        self._of_any = Signs.of(
+            (needs for known in self._known for needs in known.spelled.needs),
+            (core for known in self._known for core in known.cores),
+        )
         self._remembered = lru_cache(maxsize=1 << 16)(self.looked_at)
 
     def __reduce__(self) -> tuple[Callable[..., Redactor], tuple[object, ...]]:
@@ -160,8 +149,8 @@ class Redactor:
         """The text without what is the volunteer's own, and whether other addresses are left in it: where none are, it
         is the same whatever was met. Nothing is remembered."""
         escaped, lowered = may_be_escaped(text), text.lower()
-        for known in self._known:
-            if escaped or known.may_be_in(text, lowered):
+        for known in self._known if escaped or self._of_any.are_in(text, lowered) else ():
+            if escaped or known.signs.are_in(text, lowered):
                 text = known.replaced(text)
                 lowered = text.lower()
         holds_more = False

@@ -24,7 +24,7 @@ class _Way(NamedTuple):
     pattern: str
     needs: Iterable[Sequence[str]]
     """In lower case: of each such spelling in which no character is escaped, one of these is part, whole, in pieces
-    that stand anywhere in it; the rarest piece first."""
+    that stand anywhere in it; the rarest piece first. None where every character is escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,51 @@ class Spelling:
         pattern = re.compile("|".join(f"(?:{way.pattern})" for way in ways))
         return cls(pattern, tuple(dict.fromkeys(tuple(pieces) for way in ways for pieces in way.needs)))
 
-    def may_be_in(self, lowered: str) -> bool:
-        """Whether it is worth the while to look for them in what this is in lower case, and nothing in it escaped: the
-        pattern is slow, and most texts hold none."""
-        for pieces in self.needs:
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What tells whether it is worth the while to look for spellings: their patterns are slow, and most texts hold
+    none. For texts in which nothing is escaped."""
+
+    whole: tuple[str, ...]
+    """In lower case: each is enough."""
+    pieces: tuple[tuple[str, ...], ...]
+    """The same: all of one of these."""
+    cores: tuple[str, ...]
+    """Of base64: each is enough, as it is."""
+    have_capitals: bool
+    """Whether there is a capital letter in each core, as is so but for the rarest chance."""
+    run: re.Pattern[str]
+    """As many characters of base64 in a row as the shortest core has."""
+
+    @classmethod
+    def of(cls, needs: Iterable[tuple[str, ...]], cores: Iterable[str] = ()) -> Signs:
+        """`needs` are those of spellings, `cores` those of `in_base64`."""
+        needs, cores = tuple(dict.fromkeys(needs)), tuple(dict.fromkeys(cores))
+        run = re.compile(rf"[\w+/-]{{{min(map(len, cores), default=1)}}}", re.ASCII)
+        return cls(
+            whole=tuple(pieces[0] for pieces in needs if len(pieces) == 1),
+            pieces=tuple(pieces for pieces in needs if len(pieces) > 1),
+            cores=cores,
+            have_capitals=all(core != core.lower() for core in cores),
+            run=run,
+        )
+
+    def are_in(self, text: str, lowered: str) -> bool:
+        """Whether one is in a text; the text in lower case comes with it."""
+        for sign in self.whole:
+            if sign in lowered:
+                return True
+        for pieces in self.pieces:
             for piece in pieces:
                 if piece not in lowered:
                     break
             else:
+                return True
+        if (self.have_capitals and text == lowered) or not self.run.search(text):
+            return False
+        for core in self.cores:  # noqa: SIM110 - a generator takes longer than all that it asks here
+            if core in text:
                 return True
         return False
 
@@ -117,7 +154,7 @@ def _v4_ways(address: IPv4Address) -> Iterator[_Way]:
         pairs = [f"{byte:02x}" for byte in packed]
         plain = rf"(?<![0-9a-fA-F])(?:0[xX])?(?i:{'[:. -]?'.join(pairs)})(?![0-9a-fA-F])"
         yield _Way(plain, [pairs])
-        yield _Way(rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})", [("%",)])
+        yield _Way(rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})", [])
     yield from _packed_base64(address.packed)
     yield from _hexadecimal(_v4_texts(address))
 
@@ -135,7 +172,7 @@ def _v6_ways(address: IPv6Address) -> Iterator[_Way]:
     yield _Way(rf"(?i:{'[:. -]'.join(pairs)})", [list(dict.fromkeys(pairs))])
     backwards = ".".join(nibbles[::-1])
     yield _Way(rf"(?i:{re.escape(backwards)})", [(backwards,)])
-    yield _Way(rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})", [("%",)])
+    yield _Way(rf"(?i:{''.join(f'%(?:25)?{pair}' for pair in pairs)})", [])
     yield _Way(rf"(?<!\d){int(address)}(?!\d)", [(str(int(address)),)])
     yield from _hexadecimal(_v6_texts(address))
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from probe.spelling import Spelling, any_spelling, may_be_escaped, word_spelling
+from probe.spelling import Signs, Spelling, any_spelling, may_be_escaped, word_spelling
 
 V4: dict[str, Callable[[IPv4Address], str]] = {
     "plain": str,
@@ -56,7 +56,7 @@ WORDS: dict[str, Callable[[str], str]] = {
 def _is_found(spelling: Spelling, spelled: str) -> None:
     text = f"seen: {spelled} (so)"
     assert spelling.pattern.search(text)
-    assert may_be_escaped(text) or spelling.may_be_in(text.lower())
+    assert may_be_escaped(text) or Signs.of(spelling.needs).are_in(text, text.lower())
     assert spelled not in spelling.pattern.sub("[own]", text)
 
 
@@ -89,4 +89,6 @@ def test_names(way: str, name: str) -> None:
 )
 def test_where_it_says_no_nothing_is_found(address: IPv4Address | IPv6Address, text: str) -> None:
     spelling = any_spelling(address)
-    assert may_be_escaped(text) or spelling.may_be_in(text.lower()) or not spelling.pattern.search(text)
+    assert (
+        may_be_escaped(text) or Signs.of(spelling.needs).are_in(text, text.lower()) or not spelling.pattern.search(text)
+    )

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -127,8 +129,8 @@ def checked(folder: Path, key: str | None = None) -> Checked:
     sums = _content(folder / SUMS)
     signed_by = _signer(folder, sums, key)
     listed = _listed(folder, sums)
-    for name, sha256 in listed.items():
-        _check(folder, name, sha256)
+    with ThreadPoolExecutor() as pool:  # hashing lets others run
+        list(pool.map(partial(_check, folder), listed, listed.values()))
     if PACKAGE not in listed:
         raise UnreadableError(f"{folder}: {PACKAGE} is not in {SUMS}, so it is no dataset of this program")
     about = _about(folder)

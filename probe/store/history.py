@@ -291,9 +291,9 @@ def judged_from_row(row: Row, source: str) -> Judged:
         source=source,
         started_at=parse_time(row["started_at"]),
         until=parse_time(row["until"]),
-        outcome=Outcome(row["outcome"]),
+        outcome=_outcome(row["outcome"]),
         methods=_methods(row["methods"]),
-        confidence=Confidence(row["confidence"]) if row["confidence"] else None,
+        confidence=_confidence(row["confidence"]) if row["confidence"] else None,
         reason=row["reason"],
         rules_version=row["rules_version"],
         made_at=row["made_at"],
@@ -312,9 +312,9 @@ def _evidence_from_row(row: Row) -> Evidence:
     return Evidence(
         measurement_id=row["id"],
         target=row["target"],
-        outcome=Outcome(row["outcome"]),
+        outcome=_outcome(row["outcome"]),
         methods=_methods(row["methods"]),
-        confidence=Confidence(row["confidence"]) if row["confidence"] else None,
+        confidence=_confidence(row["confidence"]) if row["confidence"] else None,
         code=row["code"],
     )
 
@@ -352,6 +352,9 @@ def _names(paths: list[Path]) -> list[str]:
         return str(path)
 
     return [name(path) for path in whole]
+
+
+_outcome, _confidence = cache(Outcome), cache(Confidence)
 
 
 @cache

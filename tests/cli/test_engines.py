@@ -117,8 +117,21 @@ def _outcome(table: object) -> object:
     return table.set_column(at, "outcome", pyarrow.array(["good"] * table.num_rows))  # type: ignore[attr-defined]
 
 
+def twice(table: object) -> object:
+    """Its rows, the first of them once more."""
+    import pyarrow
+
+    return pyarrow.concat_tables([table, table.slice(0, 1)])  # type: ignore[attr-defined]
+
+
 HOSTILE = {
     "rows that point at none": ("target", lambda table: table.slice(0, 1), "measurement point at no row of target"),
+    "a measurement that is there twice": ("measurement", twice, "1 rows of measurement are there more than once (id)"),
+    "a reason that is there twice": (
+        "reason",
+        twice,
+        "1 rows of reason are there more than once (verdict_id, number)",
+    ),
     "an outcome that is none": ("service_verdict", _outcome, "good"),
     "no such column": ("measurement", lambda table: table.drop_columns(["started_at"]), "no column started_at"),
 }

@@ -28,7 +28,7 @@ from tests.cli import judged, whole
 from tests.cli.alone import ROOT
 from tests.cli.judged import OWN
 from tests.cli.test_analysis import Verb, verb
-from tests.cli.test_engines import published, rewritten, world
+from tests.cli.test_engines import published, rewritten, twice, world
 from tests.cli.test_judging_datasets import content, exported
 from tests.lab.lab import Finished
 from tests.lab.netns import die_with_parent
@@ -249,6 +249,15 @@ def test_rows_that_point_at_none_are_refused(verb: Verb, tmp_path: Path, cluster
         refused = cluster.ends("classify", dataset, status=5)
         assert refused.stdout == ""
         assert f"probe: {dataset}: 1 rows of {table} point at no row of " in _summary(refused)
+
+
+def test_rows_that_are_there_twice_are_refused(verb: Verb, tmp_path: Path, cluster: Cluster) -> None:
+    """They would be counted twice."""
+    dataset = exported(verb, judged.golden(tmp_path / "golden.sqlite"), tmp_path / "twice")
+    rewritten(dataset, "observation", twice)
+    refused = cluster.ends("classify", dataset, status=5)
+    assert refused.stdout == ""
+    assert f"probe: {dataset}: 1 rows of observation are there more than once" in _summary(refused)
 
 
 def _nowhere(rows: Any, column: str) -> Any:

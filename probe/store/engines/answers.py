@@ -20,6 +20,10 @@ _LOST = """
     FROM {name} LEFT JOIN {other} ON {other}.{key} = {name}.{column}
     WHERE {other}.{key} IS NULL AND {name}.{column} IS NOT NULL
 """
+_TWICE = """
+    SELECT '{name}' AS name, count(*) AS twice
+    FROM (SELECT {key} FROM {name} GROUP BY {key} HAVING count(*) > 1) AS found
+"""
 
 
 class Answers(Protocol):
@@ -34,11 +38,22 @@ Engine = Callable[[Path], AbstractContextManager[Answers]]
 """Opens the tables of a database or dataset. Raises StoreError."""
 
 
-def check_references(path: Path, answers: Answers, tables: Sequence[str] = VERDICT_TABLES) -> None:
-    """Raises StoreError where a row points at one that is not there. A database sees to that itself; of files, such a
-    row would be missing in the answers without a word."""
+def check_rows(path: Path, answers: Answers, tables: Sequence[str] = VERDICT_TABLES) -> None:
+    """Raises StoreError where a row points at one that is not there, or several have one key. A database sees to that
+    itself; of files, such rows would be missing in the answers without a word, or count more than once."""
     keys = [(name, *key) for name in tables for key in TABLES[name].foreign_keys if key[1] in tables]
     sql = " UNION ALL ".join(_LOST.format(name=n, column=c, other=o, key=k) for n, c, o, k in keys)
     for row in answers.ask(sql):
         if row["lost"]:
             raise StoreError(f"{path}: {row['lost']} rows of {row['name']} point at no row of {row['other']}")
+    sql = " UNION ALL ".join(_TWICE.format(name=name, key=_key(name)) for name in tables)
+    for row in answers.ask(sql):
+        if row["twice"]:
+            raise StoreError(
+                f"{path}: {row['twice']} rows of {row['name']} are there more than once ({_key(row['name'])})"
+            )
+
+
+def _key(table: str) -> str:
+    key = TABLES[table].pk
+    return key if isinstance(key, str) else ", ".join(key)

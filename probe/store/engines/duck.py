@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from probe.store.engines.answers import VERDICT_TABLES, Engine, Tables, check_references
+from probe.store.engines.answers import VERDICT_TABLES, Engine, Tables, check_rows
 from probe.store.engines.parquet import Dialect, check_columns
 from probe.store.engines.sqlite import looked_at
 from probe.store.problem import StoreError, told_plainly
@@ -66,7 +66,7 @@ def duck(datasets: Mapping[Path, Tables]) -> Engine:
             if path in datasets:
                 with told_plainly(path):
                     _show(answers, datasets[path])
-                check_references(path, answers)
+                check_rows(path, answers)
             else:
                 _read(connection, path)
             yield answers

@@ -19,7 +19,7 @@ from typing import Any
 
 from probe.form import dumps, parse_time, time_text
 from probe.history import Judged, Point
-from probe.store.engines.answers import VERDICT_TABLES, Tables, check_references
+from probe.store.engines.answers import VERDICT_TABLES, Tables, check_rows
 from probe.store.engines.parquet import Dialect, check_columns
 from probe.store.history import History, judged_from_row, point_from_row, question
 from probe.store.problem import StoreError, told_plainly
@@ -119,7 +119,7 @@ class Spark:
         with told_plainly(path), told_by_spark(path):
             tables = {name: self._table(name, self._datasets[path].get(name, ())) for name in names}
         answers = SparkTables(path, self._session, tables)
-        check_references(path, answers, names)
+        check_rows(path, answers, names)
         yield answers
 
     def spread(

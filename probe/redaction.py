@@ -61,8 +61,6 @@ class _Known:
 
     mark: str
     spelled: Spelling
-    cores: tuple[str, ...]
-    """Of what it becomes in base64."""
     signs: Signs
     encoded: re.Pattern[str]
 
@@ -70,7 +68,7 @@ class _Known:
     def of(cls, thing: Address | str, mark: str) -> _Known:
         cores = in_base64(thing)
         spelled = word_spelling(thing) if isinstance(thing, str) else any_spelling(thing)
-        return cls(mark, spelled, cores, Signs.of(spelled.needs, cores), re.compile(base64_spelling(cores)))
+        return cls(mark, spelled, Signs.of(spelled.needs, cores), re.compile(base64_spelling(cores)))
 
     def replaced(self, text: str) -> str:
         return self.encoded.sub(self.mark, self.spelled.pattern.sub(self.mark, text))
@@ -108,7 +106,7 @@ class Redactor:
         self._known = [_Known.of(thing, mark) for thing, mark in things]
         self._of_any = Signs.of(
             (needs for known in self._known for needs in known.spelled.needs),
-            (core for known in self._known for core in known.cores),
+            (core for known in self._known for core in known.signs.cores),
         )
         self._remembered = lru_cache(maxsize=1 << 16)(self.looked_at)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -99,21 +100,20 @@ def write_part(redacted: Redacted, path: Path, table: Table, part: Part, seen: S
     schema = pyarrow.schema([(column.name, _type(column, stored=True), column.nullable) for column in table.columns])
     plain = pyarrow.schema([(column.name, _type(column), column.nullable) for column in table.columns])
     repeated = [column.name for column in table.columns if column.name not in _VARIED]
+    packed = [column.name for column in table.columns if column.kind is Kind.BYTES]
     count = 0
     with parquet.ParquetWriter(path, schema, compression="zstd", use_dictionary=repeated) as file:
-        waiting = {name: list(values) for name, values in first.items()}
-        for columns in batches:
-            if length(waiting) >= _BATCH or _bytes(table, waiting) >= _MOST_BYTES:
+        waiting: dict[str, list[Any]] = {name: [] for name in first}
+        held = 0
+        for columns in chain([first], batches):
+            if length(waiting) >= _BATCH or held >= _MOST_BYTES:
                 count += _write(file, table, waiting, plain)
-                waiting = {name: [] for name in columns}
+                waiting, held = {name: [] for name in first}, 0
             for name, values in columns.items():
                 waiting[name] += values
+            held += sum(len(value) for name in packed for value in columns[name])
         count += _write(file, table, waiting, plain)
     return count
-
-
-def _bytes(table: Table, columns: Mapping[str, Sequence[Any]]) -> int:
-    return sum(sum(map(len, columns[column.name])) for column in table.columns if column.kind is Kind.BYTES)
 
 
 def _write(file: Any, table: Table, columns: Mapping[str, Sequence[Any]], schema: Any) -> int:

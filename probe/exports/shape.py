@@ -78,8 +78,7 @@ def _table(name: str) -> Table:
         kind = Kind.TIME if column in TIME_COLUMNS else kind
         words = tuple(word.value for word in (table.words or {}).get(column, ()))
         columns.append(Column(name=column, kind=kind, nullable=column in table.nullable, words=words))
-    key = (table.pk,) if isinstance(table.pk, str) else table.pk
-    return Table(name=name, columns=tuple(columns), key=key, foreign_keys=table.foreign_keys)
+    return Table(name=name, columns=tuple(columns), key=table.key, foreign_keys=table.foreign_keys)
 
 
 SHAPES: Mapping[str, Table] = {name: _table(name) for name in DATASET_TABLES}

@@ -212,7 +212,9 @@ class Dataset:
         cursor = self._chosen.cursor()
         cursor.row_factory = None
         selected = ", ".join(f"{table}.{column}" for column in TABLES[table].columns)
-        source = _SOURCES[table].format(of_chosen="" if self._is_whole else _OF_CHOSEN)
+        source = _SOURCES[table]
+        if "{of_chosen}" in source:
+            source = source.format(of_chosen="" if self._is_whole else _OF_CHOSEN)
         cursor.execute(f"SELECT take({selected}) FROM {source}", values)  # noqa: S608 - names of our own
         while numbers := cursor.fetchmany(size):
             yield [self._taken.pop(number) for (number,) in numbers]

@@ -72,6 +72,11 @@ class Table:
     """The rows stand in the order of the primary key, and have no other number: for tables of millions of rows that are
     found by it alone."""
 
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns of the primary key."""
+        return (self.pk,) if isinstance(self.pk, str) else self.pk
+
 
 def _measurement(*, of_a_run: bool) -> Table:
     """A table of measurements: ours belong to a run, a control's do not."""

@@ -49,9 +49,9 @@ def stored(path: Path) -> dict[str, list[Row]]:
     with closing(sqlite3.connect(path)) as connection:
         found = {}
         for table in DATASET_TABLES:
-            columns, keys = TABLES[table].columns, TABLES[table].pk
+            columns, keys = TABLES[table].columns, TABLES[table].key
             selected = ", ".join(f"{table}.{column}" for column in columns)
-            order = [f"{table}.{key}" for key in ((keys,) if isinstance(keys, str) else keys)]
+            order = [f"{table}.{key}" for key in keys]
             source = f"{table} JOIN verdict ON verdict.id = reason.verdict_id" if table == "reason" else table
             if table in ("verdict", "reason"):
                 order.insert(0, "verdict.measurement_id")

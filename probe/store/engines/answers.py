@@ -46,14 +46,10 @@ def check_rows(path: Path, answers: Answers, tables: Sequence[str] = VERDICT_TAB
     for row in answers.ask(sql):
         if row["lost"]:
             raise StoreError(f"{path}: {row['lost']} rows of {row['name']} point at no row of {row['other']}")
-    sql = " UNION ALL ".join(_TWICE.format(name=name, key=_key(name)) for name in tables)
+    spelled = {name: ", ".join(TABLES[name].key) for name in tables}
+    sql = " UNION ALL ".join(_TWICE.format(name=name, key=key) for name, key in spelled.items())
     for row in answers.ask(sql):
         if row["twice"]:
             raise StoreError(
-                f"{path}: {row['twice']} rows of {row['name']} are there more than once ({_key(row['name'])})"
+                f"{path}: {row['twice']} rows of {row['name']} are there more than once ({spelled[row['name']]})"
             )
-
-
-def _key(table: str) -> str:
-    key = TABLES[table].pk
-    return key if isinstance(key, str) else ", ".join(key)
